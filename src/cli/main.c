@@ -1,0 +1,2 @@
+#include "leat/tensor.h"
+int main(void){return 0;}
