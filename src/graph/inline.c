@@ -1,0 +1,115 @@
+// Inlining: copying a function's body into a builder, symbols bound to the actual sizes.
+// SPDX-License-Identifier: Apache-2.0
+#include "graph/graph_impl.h"
+
+typedef struct inliner {
+  leat_builder *b;
+  leat_graph *graph;
+  leat_dim *map;      // symbol slot -> dim
+  bool *known;
+  size_t slots;       // of map and known; symbols minted later are their own
+  leat_value *values; // first output of each copied node
+} inliner;
+
+static leat_dim subst(inliner *in, leat_dim dim) {
+  if (dim < 0 && leat__dim_slot(dim) >= in->slots) return dim;
+  return leat__dim_subst(in->graph, dim, in->map, in->known);
+}
+
+// A size that the node itself defines gets a symbol of its own in each copy.
+static void mint(inliner *in, leat_dim dim) {
+  if (dim >= 0 || leat__dim_slot(dim) >= in->slots || in->known[leat__dim_slot(dim)]) return;
+  const leat_dim_expr *expr = leat__dim_expr(in->graph, dim);
+  if (expr->op != DIM_SYMBOL) return;
+  leat_dim bound = expr->a ? subst(in, expr->a) : 0;
+  in->known[leat__dim_slot(dim)] = true;
+  in->map[leat__dim_slot(dim)] = leat__dim_fresh(in->graph, bound);
+}
+
+static bool copy_attrs(inliner *in, const leat_node *node, leat_attr *attrs,
+                       int64_t dims[LEAT_MAX_ATTRS][LEAT_MAX_RANK]) {
+  leat_attr_def defs[LEAT_MAX_ATTRS];
+  leat__op_attrs(node->op, defs);
+  bool mints = node->op == LEAT_OP_nonzero || node->op == LEAT_OP_reshape_dynamic;
+  for (int i = 0; i < node->attr_count; i++) {
+    attrs[i] = node->attrs[i];
+    if (defs[i].kind == ATTR_DIM) {
+      if (mints) mint(in, attrs[i].i);
+      attrs[i].i = subst(in, attrs[i].i);
+    } else if (defs[i].kind == ATTR_DIMS) {
+      for (int64_t j = 0; j < attrs[i].count; j++) {
+        if (mints) mint(in, attrs[i].ints[j]);
+        dims[i][j] = subst(in, attrs[i].ints[j]);
+      }
+      attrs[i].ints = dims[i];
+    }
+  }
+  return true;
+}
+
+static leat_node *copy_node(inliner *in, const leat_node *node) {
+  leat_attr attrs[LEAT_MAX_ATTRS];
+  int64_t dims[LEAT_MAX_ATTRS][LEAT_MAX_RANK];
+  copy_attrs(in, node, attrs, dims);
+  leat_value few[8];
+  leat_value *inputs = node->input_count <= 8
+                           ? few
+                           : leat__alloc(sizeof *inputs * (size_t)node->input_count);
+  if (!inputs) {
+    leat_builder_fail(in->b, LEAT_RESOURCE_EXHAUSTED, "out of memory");
+    return NULL;
+  }
+  for (int i = 0; i < node->input_count; i++)
+    inputs[i] = (leat_value){in->values[node->inputs[i].node->id].node, node->inputs[i].index};
+  // An argument may be any output of its node; only input nodes are replaced so.
+  for (int i = 0; i < node->input_count; i++)
+    if (node->inputs[i].node->op == LEAT_OP_input) inputs[i] = in->values[node->inputs[i].node->id];
+  leat_node *made = leat__build(in->b, node->op, inputs, node->input_count, attrs, node->attr_count);
+  if (inputs != few) leat__free(inputs);
+  return made;
+}
+
+static void copy_body(inliner *in, leat_func *func, const leat_value *inputs, leat_value *outputs) {
+  for (int i = 0; i < func->node_count; i++) {
+    const leat_node *node = func->nodes[i];
+    if (node->op == LEAT_OP_input) in->values[i] = inputs[node->attrs[0].i];
+    else {
+      if (node->scope) leat_builder_scope(in->b, node->scope);
+      in->values[i] = (leat_value){copy_node(in, node), 0};
+    }
+    if (!leat_builder_ok(in->b)) return;
+  }
+  for (int i = 0; i < func->output_count; i++) {
+    leat_value out = func->outputs[i], base = in->values[out.node->id];
+    outputs[i] = out.node->op == LEAT_OP_input ? base : (leat_value){base.node, out.index};
+  }
+}
+
+static leat_status bind(inliner *in, leat_func *func, const leat_value *inputs, int count,
+                        leat_error *err) {
+  leat_type *types = leat__calloc((size_t)count + 1, sizeof *types);
+  if (!types) return leat__oom(err, sizeof *types);
+  for (int i = 0; i < count; i++) types[i] = leat_value_type(inputs[i]);
+  leat_status status = leat__bind_symbols(in->graph, func, types, count, in->map, in->known, err);
+  leat__free(types);
+  return status;
+}
+
+void leat__inline(leat_builder *b, leat_func *func, const leat_value *inputs, int input_count,
+                  leat_value *outputs) {
+  for (int i = 0; i < func->output_count; i++) outputs[i] = (leat_value){0};
+  if (!leat_builder_ok(b)) return;
+  size_t slots = leat__dim_count(func->graph);
+  inliner in = {.b = b, .graph = func->graph, .slots = slots};
+  in.map = leat__calloc(slots + 1, sizeof *in.map);
+  in.known = leat__calloc(slots + 1, sizeof *in.known);
+  in.values = leat__calloc((size_t)func->node_count + 1, sizeof *in.values);
+  leat_error err = {0};
+  leat_status status = in.map && in.known && in.values ? bind(&in, func, inputs, input_count, &err)
+                                                       : leat__oom(&err, slots);
+  if (status) leat_builder_fail(b, status, "%s", err.message);
+  else copy_body(&in, func, inputs, outputs);
+  leat__free(in.map);
+  leat__free(in.known);
+  leat__free(in.values);
+}
