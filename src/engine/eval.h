@@ -31,6 +31,7 @@ int64_t leat__call_dim(leat_call *c, leat_dim dim);
 // A dense result i of its declared type, uninitialised.
 leat_status leat__call_new(leat_call *c, int i);
 // The same, but takes over operand `from` where it dies here, is dense, unshared and of that type.
+bool leat__call_can_reuse(leat_call *c, int i, int from);
 leat_status leat__call_reuse(leat_call *c, int i, int from);
 // A dense version of operand i: a new reference.
 leat_status leat__call_dense(leat_call *c, int i, leat_tensor **out);

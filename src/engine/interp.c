@@ -343,15 +343,18 @@ leat_status leat__call_new(leat_call *c, int i) {
   return status ? status : leat_tensor_new(&c->out[i], type->dtype, type->shape.rank, dims, c->err);
 }
 
-leat_status leat__call_reuse(leat_call *c, int i, int from) {
+bool leat__call_can_reuse(leat_call *c, int i, int from) {
   leat_tensor *t = c->in[from];
   const leat_type *type = &c->node->types[i];
-  bool mine = (c->dies >> from & 1) && atomic_load_explicit(&t->refs, memory_order_acquire) == 1 &&
+  return (c->dies >> from & 1) && atomic_load_explicit(&t->refs, memory_order_acquire) == 1 &&
               atomic_load_explicit(&t->buffer->refs, memory_order_acquire) == 1 &&
               !t->buffer->release && t->dtype == type->dtype && t->dtype != LEAT_DTYPE_STRING &&
               leat_tensor_is_dense(t);
-  if (!mine) return leat__call_new(c, i);
-  c->out[i] = leat_tensor_ref(t);
+}
+
+leat_status leat__call_reuse(leat_call *c, int i, int from) {
+  if (!leat__call_can_reuse(c, i, from)) return leat__call_new(c, i);
+  c->out[i] = leat_tensor_ref(c->in[from]);
   return LEAT_OK;
 }
 

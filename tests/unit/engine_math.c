@@ -1,0 +1,224 @@
+// Elementary functions: error in units in the last place against a wider reference, special values.
+// SPDX-License-Identifier: Apache-2.0
+//
+// `engine_math --all` goes through all 2^32 inputs of each f32 function (long).
+#include "test.h"
+
+#include "engine/vec.h"
+
+#include <math.h>
+
+typedef struct function {
+  const char *name;
+  leat_vec_unary id;
+  double (*f64)(double);
+  long double (*wide)(long double);
+  double bound;  // ulp, both precisions
+} function;
+
+static double sigmoid_f64(double x) { return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); }
+static long double sigmoid_wide(long double x) {
+  return x >= 0 ? 1 / (1 + expl(-x)) : expl(x) / (1 + expl(x));
+}
+static double rsqrt_f64(double x) { return x == 0 ? 1 / x : 1 / sqrt(x); }
+static long double rsqrt_wide(long double x) { return x == 0 ? 1 / x : 1 / sqrtl(x); }
+
+static const function functions[] = {
+    {"exp", VEC_EXP, exp, expl, 2},          {"expm1", VEC_EXPM1, expm1, expm1l, 2},
+    {"log", VEC_LOG, log, logl, 2},          {"log1p", VEC_LOG1P, log1p, log1pl, 2},
+    {"tanh", VEC_TANH, tanh, tanhl, 2},      {"sigmoid", VEC_SIGMOID, sigmoid_f64, sigmoid_wide, 2},
+    {"erf", VEC_ERF, erf, erfl, 2},          {"sin", VEC_SIN, sin, sinl, 2},
+    {"cos", VEC_COS, cos, cosl, 2},          {"atan", VEC_ATAN, atan, atanl, 2},
+    {"rsqrt", VEC_RSQRT, rsqrt_f64, rsqrt_wide, 2}, {"sqrt", VEC_SQRT, sqrt, sqrtl, 0.5},
+};
+enum { FUNCTIONS = sizeof functions / sizeof *functions, CHUNK = 4096 };
+
+static uint64_t state = 1;
+static uint64_t draw(void) {  // splitmix64
+  uint64_t z = state += 0x9E3779B97F4A7C15u;
+  z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+  return z ^ z >> 31;
+}
+
+// Distance of got from want in ulps of want's f32 neighbourhood; a wrong special value is huge.
+static double ulps_f32(float got, double want) {
+  float near = (float)want;
+  if (isnan(want)) return isnan(got) ? 0 : 1e9;
+  if (isinf(near) || isinf(got)) {
+    if (got == near) return 0;
+    bool edge = fabs(want) > 0x1.fffffep127 || fabsf(got) >= 0x1.fffffep127f;
+    return edge && !signbit(got) == !signbit(want) ? 1 : 1e9;
+  }
+  if (near == 0 && got == 0 && !signbit(got) != !signbit(want)) return 1e9;
+  double step = fabs(want) < 0x1p-126 ? 0x1p-149 : ldexp(1, ilogb(want) - 23);
+  return fabs((double)got - want) / step;
+}
+
+static double ulps_f64(double got, long double want) {
+  double near = (double)want;
+  if (isnan(near)) return isnan(got) ? 0 : 1e9;
+  if (isinf(near) || isinf(got)) return got == near ? 0 : fabsl(want) > 1.79e308L ? 1 : 1e9;
+  if (near == 0 && got == 0 && !signbit(got) != !signbit(near)) return 1e9;
+  long double step = fabsl(want) < 0x1p-1022L ? 0x1p-1074L : ldexpl(1, ilogbl(want) - 52);
+  return (double)(fabsl((long double)got - want) / step);
+}
+
+static double check_f32(const function *f, const float *in, int n, float *worst) {
+  float out[CHUNK];
+  double most = 0;
+  leat__vec()->unary_f32[f->id](out, in, (size_t)n);
+  for (int i = 0; i < n; i++) {
+    double ulps = ulps_f32(out[i], f->f64(in[i]));
+    if (ulps > most) most = ulps, *worst = in[i];
+  }
+  return most;
+}
+
+static void report(const char *name, const char *type, double most, double at, double bound) {
+  printf("# %-8s %s  max %.3f ulp at %a\n", name, type, most, at);
+  CHECK_MSG(most <= bound, "%s %s: %.3f ulp at %a, bound %g", name, type, most, at, bound);
+}
+
+// Every 1,021st bit pattern, all exponents, and the neighbours of special values.
+static void f32_within_bound(void) {
+  for (int k = 0; k < FUNCTIONS; k++) {
+    double most = 0;
+    float in[CHUNK], worst = 0, at = 0;
+    uint64_t next = 0;
+    while (next < 1ull << 32) {
+      int n = 0;
+      for (; n < CHUNK && next < 1ull << 32; next += 1021, n++) {
+        uint32_t bits = (uint32_t)next;
+        memcpy(&in[n], &bits, 4);
+      }
+      double ulps = check_f32(&functions[k], in, n, &worst);
+      if (ulps > most) most = ulps, at = worst;
+    }
+    static const float specials[] = {0, -0.0f, 1, -1, INFINITY, -INFINITY, NAN, 0x1p-149f, -0x1p-149f,
+      0x1p-126f, 0x1.fffffep-127f, 0x1.fffffep127f, -0x1.fffffep127f, 88.72284f, 88.8f, -103.9f,
+      -104.5f, 0.93f, 0x1.921fb6p+0f, 0x1.921fb6p+1f, 8192.0f, 8193.0f, 1e10f, 0x1p100f, 0.625f};
+    for (int i = 0; i < (int)(sizeof specials / sizeof *specials); i++) {
+      uint32_t bits;
+      memcpy(&bits, &specials[i], 4);
+      for (int d = -8; d <= 8; d++) {
+        uint32_t near = bits + (uint32_t)d;
+        memcpy(&in[d + 8], &near, 4);
+      }
+      double ulps = check_f32(&functions[k], in, 17, &worst);
+      if (ulps > most) most = ulps, at = worst;
+    }
+    report(functions[k].name, "f32", most, at, functions[k].bound);
+  }
+}
+
+static void all_f32(void) {
+  for (int k = 0; k < FUNCTIONS; k++) {
+    double most = 0;
+    float in[CHUNK], worst = 0, at = 0;
+    for (uint64_t base = 0; base < 1ull << 32; base += CHUNK) {
+      for (int i = 0; i < CHUNK; i++) {
+        uint32_t bits = (uint32_t)base + (uint32_t)i;
+        memcpy(&in[i], &bits, 4);
+      }
+      double ulps = check_f32(&functions[k], in, CHUNK, &worst);
+      if (ulps > most) most = ulps, at = worst;
+    }
+    report(functions[k].name, "f32", most, at, functions[k].bound);
+  }
+}
+
+// Against long double (64-bit mantissa), over all exponents and densely around 1.
+static void f64_within_bound(void) {
+  if (sizeof(long double) <= sizeof(double)) {
+    SKIP("long double is no wider than double here");
+    return;
+  }
+  for (int k = 0; k < FUNCTIONS; k++) {
+    double most = 0, at = 0;
+    for (int chunk = 0; chunk < 64; chunk++) {
+      double in[CHUNK], out[CHUNK];
+      for (int i = 0; i < CHUNK; i++) {
+        uint64_t bits = draw();
+        memcpy(&in[i], &bits, 8);
+        if (chunk % 2) in[i] = ldexp((double)(int64_t)bits, -63 + (int)(draw() % 12));
+        if (chunk == 2 && i < 4) in[i] = (double[]){0, -0.0, INFINITY, -INFINITY}[i];
+      }
+      leat__vec()->unary_f64[functions[k].id](out, in, CHUNK);
+      for (int i = 0; i < CHUNK; i++) {
+        // x87's own sin and cos lose accuracy for huge arguments; glibc's do not.
+        double ulps = ulps_f64(out[i], functions[k].wide(in[i]));
+        if (ulps > most) most = ulps, at = in[i];
+      }
+    }
+    report(functions[k].name, "f64", most, at, functions[k].bound);
+  }
+}
+
+static void pow_within_bound(void) {
+  double most = 0, at_x = 0, at_y = 0;
+  float x[CHUNK], y[CHUNK], out[CHUNK];
+  for (int chunk = 0; chunk < 200; chunk++) {
+    for (int i = 0; i < CHUNK; i++) {
+      uint32_t a = (uint32_t)draw(), b = (uint32_t)draw();
+      memcpy(&x[i], &a, 4);
+      memcpy(&y[i], &b, 4);
+      if (chunk % 4 == 1) y[i] = (float)(int)(b % 64) - 32;
+      if (chunk % 4 == 2) y[i] = (float)ldexp((int)b, -25), x[i] = fabsf(x[i]);
+      if (chunk % 4 == 3) x[i] = 1 + (float)ldexp((int)a, -32), y[i] = (float)ldexp((int)b, -23);
+    }
+    leat__vec()->binary_f32[VEC_POW](out, x, 1, y, 1, CHUNK);
+    for (int i = 0; i < CHUNK; i++) {
+      double ulps = ulps_f32(out[i], pow(x[i], y[i]));
+      if (ulps > most) most = ulps, at_x = x[i], at_y = y[i];
+    }
+  }
+  printf("# pow      f32  max %.3f ulp at %a, %a\n", most, at_x, at_y);
+  CHECK_MSG(most <= 2, "pow f32: %.3f ulp at %a, %a", most, at_x, at_y);
+  most = 0;
+  for (int chunk = 0; chunk < 60; chunk++) {
+    double p[CHUNK], q[CHUNK], r[CHUNK];
+    for (int i = 0; i < CHUNK; i++) {
+      uint64_t a = draw(), b = draw();
+      memcpy(&p[i], &a, 8);
+      memcpy(&q[i], &b, 8);
+      if (chunk % 3 == 1) q[i] = (double)(int)(b % 64) - 32;
+      if (chunk % 3 == 2) p[i] = ldexp((double)(a >> 11), -50), q[i] = ldexp((double)(int64_t)b, -56);
+    }
+    leat__vec()->binary_f64[VEC_POW](r, p, 1, q, 1, CHUNK);
+    for (int i = 0; i < CHUNK; i++) {
+      double ulps = ulps_f64(r[i], powl(p[i], q[i]));
+      if (ulps > most) most = ulps, at_x = p[i], at_y = q[i];
+    }
+  }
+  printf("# pow      f64  max %.3f ulp at %a, %a\n", most, at_x, at_y);
+  CHECK_MSG(most <= 2, "pow f64: %.3f ulp at %a, %a", most, at_x, at_y);
+}
+
+// C99 F.9.4.4, by the library as the oracle for every pair of special values.
+static void pow_special_values(void) {
+  static const double s[] = {0, -0.0, 1, -1, 2, -2, 3, -3, 0.5, -0.5, 1.5, -1.5, INFINITY, -INFINITY,
+                             NAN, 0x1p-149, -0x1p-149, 1e30, -1e30, 16777215, 16777216, -16777217};
+  int n = sizeof s / sizeof *s;
+  for (int i = 0; i < n; i++)
+    for (int j = 0; j < n; j++) {
+      float x = (float)s[i], y = (float)s[j], out;
+      double wide;
+      leat__vec()->binary_f32[VEC_POW](&out, &x, 1, &y, 1, 1);
+      leat__vec()->binary_f64[VEC_POW](&wide, &s[i], 1, &s[j], 1, 1);
+      CHECK_MSG(ulps_f32(out, pow(x, y)) <= 2, "f32 pow(%g, %g) = %g", x, y, out);
+      CHECK_MSG(ulps_f64(wide, powl(s[i], s[j])) <= 2, "f64 pow(%g, %g) = %g", s[i], s[j], wide);
+    }
+}
+
+int main(int argc, char **argv) {
+  static const test tests[] = {
+      {"f32_within_bound", f32_within_bound},
+      {"f64_within_bound", f64_within_bound},
+      {"pow_within_bound", pow_within_bound},
+      {"pow_special_values", pow_special_values},
+  };
+  static const test all[] = {{"all_f32", all_f32}};
+  if (argc > 1 && strcmp(argv[1], "--all") == 0) return test_main(1, argv, all, 1);
+  return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
+}
