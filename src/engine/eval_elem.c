@@ -95,7 +95,7 @@ typedef struct operand {
   int64_t step;        // 0, 1 or any
   size_t width;
   leat_dtype small;    // f16 or bf16: widened to f32 piece by piece; else NONE
-  _Alignas(64) char piece[PIECE * 8];
+  char *piece;         // room for PIECE elements, during a run
 } operand;
 
 static void widen(leat_dtype dtype, float *out, const void *x, size_t n) {
@@ -149,6 +149,8 @@ static void one_run(void *ctx, const int64_t *offsets) {
     whole &= !run->in[k].small && (run->in[k].step == 0 || run->in[k].step == 1);
   size_t most = whole ? n : PIECE;
   float wide[PIECE];
+  _Alignas(64) char pieces[3][PIECE * 8];
+  for (int k = 0; k < run->count; k++) run->in[k].piece = pieces[k];
   for (size_t at = 0; at < n; at += most) {
     size_t part = n - at < most ? n - at : most;
     const void *in[3];

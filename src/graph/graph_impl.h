@@ -224,4 +224,15 @@ leat_func *leat__vjp_func(leat_builder *b, leat_func *func);
 #include "graph/ops.def"
 #undef OP
 
+
+#define RULE_none(name)
+#define RULE_zero(name)
+#define RULE_rule(name) void leat__grad_##name(leat_gradient_ctx *ctx, leat_node *node);
+#define OP(name, inputs, outputs, gradient, ...) RULE_##gradient(name)
+#include "graph/ops.def"
+#undef OP
+#undef RULE_none
+#undef RULE_zero
+#undef RULE_rule
+
 #endif

@@ -2,13 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "graph/graph_impl.h"
 
-#define RULE_none(name)
-#define RULE_zero(name)
-#define RULE_rule(name) void leat__grad_##name(leat_gradient_ctx *ctx, leat_node *node);
-#define OP(name, inputs, outputs, gradient, ...) RULE_##gradient(name)
-#include "graph/ops.def"
-#undef OP
-
 #define GRAD_none(name) NULL
 #define GRAD_zero(name) NULL
 #define GRAD_rule(name) leat__grad_##name
