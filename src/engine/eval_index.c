@@ -38,7 +38,7 @@ static slabs slabs_of(const leat_tensor *x, int64_t axis, const leat_tensor *ind
 }
 
 static leat_status gather_strings(leat_call *c, leat_tensor *x, leat_tensor *index) {
-  int64_t dims[LEAT_MAX_RANK], mode = c->node->attrs[1].i, at;
+  int64_t dims[LEAT_MAX_RANK], mode = c->node->attrs[1].i, at = -1;
   slabs s = slabs_of(x, c->node->attrs[0].i, index);
   leat_status status = leat__call_dims(c, 0, dims);
   size_t total = (size_t)(s.outer * s.count * s.inner);
@@ -59,7 +59,7 @@ static leat_status gather_strings(leat_call *c, leat_tensor *x, leat_tensor *ind
 leat_status leat__eval_gather(leat_call *c) {
   leat_tensor *x = NULL, *index = NULL;
   leat_status status = leat__call_dense(c, 0, &x);
-  int64_t axis = c->node->attrs[0].i, mode = c->node->attrs[1].i, at;
+  int64_t axis = c->node->attrs[0].i, mode = c->node->attrs[1].i, at = -1;
   if (!status) status = read_index(c, 1, &index);
   if (!status && x->dtype == LEAT_DTYPE_STRING) status = gather_strings(c, x, index);
   else if (!status && !(status = leat__call_new(c, 0))) {
@@ -104,7 +104,7 @@ static void combine_slab(leat_dtype dtype, int64_t kind, void *out, const void *
 
 leat_status leat__eval_scatter(leat_call *c) {
   leat_tensor *x = NULL, *y = NULL, *index = NULL, *out = NULL, *wide[2] = {NULL};
-  int64_t axis = c->node->attrs[0].i, kind = c->node->attrs[1].i, mode = c->node->attrs[2].i, at;
+  int64_t axis = c->node->attrs[0].i, kind = c->node->attrs[1].i, mode = c->node->attrs[2].i, at = -1;
   if (c->in[0]->dtype == LEAT_DTYPE_STRING)
     return leat_error_set(c->err, LEAT_UNIMPLEMENTED, "strings cannot be scattered");
   leat_status status = read_index(c, 1, &index);

@@ -499,7 +499,7 @@ static leat_status next_row(leat_csv *csv, size_t row, bool *ended, leat_error *
       if (csv->sinks[i].dtype && !grow_sink(&csv->sinks[i], row)) return leat__oom(err, row);
       if (i < 64) kept[i] = csv->sinks[i].bytes_len;
     }
-    bool done;
+    bool done = false;
     status = read_row(csv, row, &done, err);
     if (status || done) return status;
     for (int i = 0; i < csv->sink_count; i++)

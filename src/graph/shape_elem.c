@@ -103,9 +103,9 @@ leat_status leat__shape_random_bits(leat_graph *graph, const leat_node *node, le
 }
 
 // --- Element-wise -------------------------------------------------------------------------------
-typedef enum domain { ANY, NUMBERS, FLOATS, BITS } domain;
+typedef enum op_domain { ANY, NUMBERS, FLOATS, BITS } op_domain;
 
-static bool in_domain(leat_dtype dtype, domain domain) {
+static bool in_domain(leat_dtype dtype, op_domain domain) {
   leat_dtype_kind kind = leat_dtype_kind_of(dtype);
   switch (domain) {
     case NUMBERS: return leat__is_number(dtype);
@@ -116,7 +116,7 @@ static bool in_domain(leat_dtype dtype, domain domain) {
   return false;
 }
 
-static leat_status same_shape(leat_graph *graph, const leat_node *node, int first, domain domain,
+static leat_status same_shape(leat_graph *graph, const leat_node *node, int first, op_domain domain,
                               leat_type *out, leat_error *err) {
   leat_type type = leat__in(node, first);
   if (!in_domain(type.dtype, domain))
