@@ -554,6 +554,12 @@ leat_status leat_csv_read(leat_csv *csv, int64_t most, leat_tensor **out, int64_
   return status;
 }
 
+leat_status leat_csv_rewind(leat_csv *csv, leat_error *err) { return open_file(csv, 0, err); }
+
+void leat_csv_row(const leat_csv *csv, int64_t row, leat_csv_position *out) {
+  *out = (leat_csv_position){.file = csv->row_file[row], .line = csv->row_line[row]};
+}
+
 void leat_csv_place(const leat_csv *csv, int64_t row, char *text, size_t size) {
   snprintf(text, size, "%s:%lld", csv->paths[csv->row_file[row]], (long long)csv->row_line[row]);
 }

@@ -44,6 +44,9 @@ leat_status leat_csv_read(leat_csv *csv, int64_t most, leat_tensor **out, int64_
                           leat_error *err);
 leat_csv_position leat_csv_tell(const leat_csv *csv);
 leat_status leat_csv_seek(leat_csv *csv, leat_csv_position position, leat_error *err);
+leat_status leat_csv_rewind(leat_csv *csv, leat_error *err);  // to the first row of the first file
+// File and line (from 1) of row i of the last read.
+void leat_csv_row(const leat_csv *csv, int64_t row, leat_csv_position *out);
 // "FILE:LINE" of row i of the last read, into text (cut if too long).
 void leat_csv_place(const leat_csv *csv, int64_t row, char *text, size_t size);
 

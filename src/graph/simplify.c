@@ -8,6 +8,7 @@
 #include "leat/ops.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 // The one value of a constant (also through a broadcast), if it is a uniform float.
 static bool uniform(leat_value value, double *out) {

@@ -528,8 +528,8 @@ static leat_status parse_graph(parser *p) {
   while (!status && p->at < p->end) {
     leat_arena_clear(&p->scratch);
     if (at_line_end(p)) status = end_line(p);
-    else if (take(p, "symbol ")) (status = parse_symbol(p)) || (status = end_line(p));
-    else if (take(p, "var ")) (status = parse_var(p)) || (status = end_line(p));
+    else if (take(p, "symbol ")) status = parse_symbol(p) ? p->err->status : end_line(p);
+    else if (take(p, "var ")) status = parse_var(p) ? p->err->status : end_line(p);
     else if (take(p, "func ")) status = parse_func(p);
     else status = fail(p, "symbol, var or func was expected");
   }

@@ -1,0 +1,54 @@
+// The program: one table of commands, and what they share.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LEAT_CLI_CLI_H
+#define LEAT_CLI_CLI_H
+
+#include "base/str.h"
+#include "base/vec.h"
+#include "train/config.h"
+
+enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+typedef enum option_kind { OPTION_FLAG, OPTION_VALUE, OPTION_LIST } option_kind;
+
+typedef struct option {
+  const char *name;      // "--job-dir"
+  option_kind kind;      // LIST: every word up to the next option
+  const char *value;     // for people: DIR
+  const char *help;
+  const char *field;     // the field of model.yaml that it sets; NULL = read by the command
+} option;
+
+typedef struct option_value {
+  const option *option;
+  const char *text;
+} option_value;
+
+typedef struct command command;
+
+typedef struct args {
+  const command *command;
+  LEAT_VEC(const char *) words;       // what is not an option
+  LEAT_VEC(option_value) options;
+  LEAT_VEC(leat_override) overrides;  // fields of model.yaml given as options
+  leat_arena arena;
+  bool json;                          // --format json
+} args;
+
+struct command {
+  const char *name, *usage, *help;
+  const option *options;  // ends with a NULL name; --help and --format come along
+  bool takes_fields;      // any field of model.yaml is an option
+  int (*run)(args *a);
+};
+
+extern const command command_train, command_evaluate, command_predict, command_export, command_graph,
+    command_ckpt, command_version;
+
+// The value of an option, NULL when it was not given (flags: "").
+const char *args_get(const args *a, const char *name);
+// Prints "leat: <command>: <message>" and returns EXIT_FAILED or EXIT_USAGE.
+int fail_with(const args *a, const leat_error *err);
+int usage_error(const args *a, const char *fmt, ...) LEAT_PRINTF(2, 3);
+
+#endif

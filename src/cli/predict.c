@@ -1,0 +1,323 @@
+// leat predict: a saved model on JSON or CSV instances.
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/cli.h"
+#include "base/file.h"
+#include "formats/csv.h"
+#include "formats/json.h"
+#include "formats/number.h"
+#include "leat/model.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const option predict_options[] = {
+    {"--model-dir", OPTION_VALUE, "DIR", "a saved model", NULL},
+    {"--job-dir", OPTION_VALUE, "DIR", "a job: its newest export", NULL},
+    {"--json-instances", OPTION_VALUE, "FILE", "one JSON object a line, or one document", NULL},
+    {"--text-instances", OPTION_VALUE, "FILE", "CSV with a header line", NULL},
+    {0},
+};
+
+enum { BATCH = 1024 };
+
+typedef struct predictor {
+  args *a;
+  leat_model *model;
+  leat_func *func;
+  leat_exec *exec;
+  int inputs, outputs;
+  LEAT_VEC(leat_str) *strings;   // by input: values of the batch at hand
+  LEAT_VEC(float) *numbers;
+  leat_arena arena;
+  int64_t rows, total;
+  leat_error err;
+} predictor;
+
+// --- Printing -----------------------------------------------------------------------------------
+static void put_element(leat_json_writer *w, const leat_tensor *t, int64_t i) {
+  const void *data = leat_tensor_data(t);
+  switch (leat_tensor_dtype(t)) {
+    case LEAT_DTYPE_F32: leat_json_f32(w, ((const float *)data)[i]); break;
+    case LEAT_DTYPE_F64: leat_json_f64(w, ((const double *)data)[i]); break;
+    case LEAT_DTYPE_I64: leat_json_i64(w, ((const int64_t *)data)[i]); break;
+    case LEAT_DTYPE_I32: leat_json_i64(w, ((const int32_t *)data)[i]); break;
+    case LEAT_DTYPE_BOOL: leat_json_bool(w, ((const uint8_t *)data)[i]); break;
+    case LEAT_DTYPE_STRING: leat_json_string(w, leat_tensor_str(t, i)); break;
+    default: leat_json_null(w);
+  }
+}
+
+// Row i of a result: a number, or a list.
+static void put_row(leat_json_writer *w, const leat_tensor *t, int64_t row) {
+  int64_t n = leat_tensor_dims(t)[0] ? leat_tensor_count(t) / leat_tensor_dims(t)[0] : 0;
+  if (leat_tensor_rank(t) == 1) {
+    put_element(w, t, row);
+    return;
+  }
+  leat_json_open(w, '[');
+  for (int64_t i = 0; i < n; i++) put_element(w, t, row * n + i);
+  leat_json_close(w, ']');
+}
+
+static void print_json_rows(predictor *p, leat_tensor **out) {
+  leat_buf text = {0};
+  for (int64_t row = 0; row < p->rows; row++) {
+    leat_json_writer w = {.out = &text};
+    leat_buf_clear(&text);
+    leat_json_open(&w, '{');
+    for (int i = 0; i < p->outputs; i++) {
+      leat_json_key(&w, leat_str_of(leat_func_output_name(p->func, i)));
+      put_row(&w, out[i], row);
+    }
+    leat_json_close(&w, '}');
+    printf("%s\n", text.ptr ? text.ptr : "");
+  }
+  leat_buf_deinit(&text);
+}
+
+// gcloud's table: a column for each key, in upper case.
+static void print_table(predictor *p, leat_tensor **out) {
+  size_t *width = leat__calloc((size_t)p->outputs + 1, sizeof *width);
+  leat_buf *cells = leat__calloc((size_t)(p->outputs * (p->rows + 1)) + 1, sizeof *cells);
+  for (int i = 0; width && cells && i < p->outputs; i++)
+    for (int64_t row = -1; row < p->rows; row++) {
+      leat_buf *cell = &cells[(row + 1) * p->outputs + i];
+      leat_json_writer w = {.out = cell};
+      if (row >= 0) put_row(&w, out[i], row);
+      else for (const char *c = leat_func_output_name(p->func, i); *c; c++) leat_buf_char(cell, (char)toupper((unsigned char)*c));
+      if (cell->len > width[i]) width[i] = cell->len;
+    }
+  for (int64_t row = p->total ? 0 : -1; width && cells && row < p->rows; row++) {
+    for (int i = 0; i < p->outputs; i++)
+      printf(i + 1 < p->outputs ? "%-*s  " : "%.0d%s", (int)(i + 1 < p->outputs ? width[i] : 0), cells[(row + 1) * p->outputs + i].ptr);
+    printf("\n");
+  }
+  for (int64_t i = 0; cells && i < p->outputs * (p->rows + 1); i++) leat_buf_deinit(&cells[i]);
+  leat__free(cells);
+  leat__free(width);
+}
+
+// --- Batches ------------------------------------------------------------------------------------
+static leat_status flush(predictor *p) {
+  leat_tensor **in = leat__calloc((size_t)(p->inputs + p->outputs) + 1, sizeof *in);
+  if (!in) return leat__oom(&p->err, sizeof *in);
+  leat_tensor **out = in + p->inputs;
+  leat_status status = LEAT_OK;
+  for (int i = 0; !status && p->rows && i < p->inputs; i++) {
+    bool text = leat_func_input_type(p->func, i).dtype == LEAT_DTYPE_STRING;
+    status = text ? leat_tensor_new_strings(&in[i], 1, &p->rows, p->strings[i].at, &p->err)
+                  : leat_tensor_copy_of(&in[i], LEAT_DTYPE_F32, 1, &p->rows, p->numbers[i].at, &p->err);
+  }
+  if (!status && p->rows) status = leat_exec_run(p->exec, leat_model_state(p->model), in, p->inputs, out, &p->err);
+  if (!status && p->rows) (p->a->json ? print_json_rows : print_table)(p, out);
+  for (int i = 0; i < p->inputs + p->outputs; i++) leat_tensor_unref(in[i]);
+  leat__free(in);
+  p->total += p->rows;
+  p->rows = 0;
+  for (int i = 0; i < p->inputs; i++) p->strings[i].count = p->numbers[i].count = 0;
+  leat_arena_clear(&p->arena);
+  return status;
+}
+
+static leat_status push_string(predictor *p, int input, leat_str text) {
+  char *kept = leat_arena_str(&p->arena, text);
+  if (!kept || !leat_vec_push(&p->strings[input], (leat_str){kept, text.len})) return leat__oom(&p->err, text.len);
+  return LEAT_OK;
+}
+
+static leat_status push_number(predictor *p, int input, float value) {
+  return leat_vec_push(&p->numbers[input], value) ? LEAT_OK : leat__oom(&p->err, sizeof value);
+}
+
+static int find_input(const predictor *p, leat_str name) {
+  for (int i = 0; i < p->inputs; i++)
+    if (leat_str_eq(name, leat_str_of(leat_func_input_name(p->func, i)))) return i;
+  return -1;
+}
+
+// --- JSON ---------------------------------------------------------------------------------------
+static leat_status read_value(predictor *p, leat_json *json, int input) {
+  leat_json_event event;
+  float number = 0;
+  leat_status status = leat_json_next(json, &event, &p->err);
+  bool list = !status && event == LEAT_JSON_ARRAY;  // [x] stands for x
+  if (list) status = leat_json_next(json, &event, &p->err);
+  if (status) return status;
+  bool text = leat_func_input_type(p->func, input).dtype == LEAT_DTYPE_STRING;
+  if (text && event == LEAT_JSON_STRING) status = push_string(p, input, json->text);
+  else if (!text && event == LEAT_JSON_NUMBER && leat_parse_f32(json->text, &number)) status = push_number(p, input, number);
+  else status = leat_json_fail(json, &p->err, "instance %lld: '%s' is %s", (long long)(p->total + p->rows), leat_func_input_name(p->func, input), text ? "text" : "a number");
+  if (!status && list) {
+    status = leat_json_next(json, &event, &p->err);
+    if (!status && event != LEAT_JSON_ARRAY_END) status = leat_json_fail(json, &p->err, "one value was expected");
+  }
+  return status;
+}
+
+// Behind the opening brace.
+static leat_status read_instance(predictor *p, leat_json *json) {
+  leat_json_event event;
+  leat_status status = LEAT_OK;
+  while (!status && !(status = leat_json_next(json, &event, &p->err)) && event == LEAT_JSON_KEY) {
+    int input = find_input(p, json->text);
+    if (input >= 0) {
+      bool twice = p->strings[input].count > (size_t)p->rows || p->numbers[input].count > (size_t)p->rows;
+      status = twice ? leat_json_fail(json, &p->err, "'%s' is given twice", leat_func_input_name(p->func, input)) : read_value(p, json, input);
+    } else if (!(status = leat_json_next(json, &event, &p->err))) status = leat_json_skip(json, event, &p->err);
+  }
+  for (int i = 0; !status && i < p->inputs; i++)
+    if (p->strings[i].count + p->numbers[i].count == (size_t)p->rows)
+      status = leat_json_fail(json, &p->err, "instance %lld lacks '%s'", (long long)(p->total + p->rows), leat_func_input_name(p->func, i));
+  if (status) return status;
+  return ++p->rows == BATCH ? flush(p) : LEAT_OK;
+}
+
+static leat_status read_document(predictor *p, leat_str text, const char *name) {
+  leat_json json;
+  leat_json_event event;
+  leat_json_init(&json, text, name);
+  leat_status status = leat_json_next(&json, &event, &p->err);
+  if (!status && event == LEAT_JSON_OBJECT) status = read_instance(p, &json);
+  else if (!status && event == LEAT_JSON_ARRAY) {
+    while (!status && !(status = leat_json_next(&json, &event, &p->err)) && event == LEAT_JSON_OBJECT) status = read_instance(p, &json);
+    if (!status && event != LEAT_JSON_ARRAY_END) status = leat_json_fail(&json, &p->err, "an instance is an object");
+  } else if (!status) status = leat_json_fail(&json, &p->err, "an instance is an object");
+  if (!status) status = leat_json_next(&json, &event, &p->err);
+  leat_json_deinit(&json);
+  return status;
+}
+
+// Whether the first line is a document of its own.
+static bool is_lines(leat_str text) {
+  leat_str rest = leat_str_strip(text, LEAT_STR(" \t\r\n")), line = leat_str_cut(&rest, '\n');
+  leat_json json;
+  leat_json_event event;
+  leat_json_init(&json, line, "line");
+  leat_status status = leat_json_next(&json, &event, NULL);
+  if (!status) status = leat_json_skip(&json, event, NULL);
+  if (!status) status = leat_json_next(&json, &event, NULL);
+  leat_json_deinit(&json);
+  return !status && rest.len;
+}
+
+static leat_status read_json(predictor *p, leat_str text, const char *name) {
+  if (!is_lines(text)) return read_document(p, text, name);
+  leat_status status = LEAT_OK;
+  for (int64_t number = 1; !status && text.len; number++) {
+    leat_str line = leat_str_cut(&text, '\n');
+    char place[512];
+    snprintf(place, sizeof place, "%s line %lld", name, (long long)number);
+    if (leat_str_strip(line, LEAT_STR(" \t\r")).len) status = read_document(p, line, place);
+  }
+  return status;
+}
+
+// --- CSV ----------------------------------------------------------------------------------------
+static leat_status read_csv(predictor *p, const char *path) {
+  leat_csv *csv = NULL;
+  leat_csv_column *columns = leat__calloc((size_t)p->inputs + 1, sizeof *columns);
+  leat_tensor **out = leat__calloc((size_t)p->inputs + 1, sizeof *out);
+  leat_status status = columns && out ? LEAT_OK : leat__oom(&p->err, 1);
+  for (int i = 0; !status && i < p->inputs; i++)
+    columns[i] = (leat_csv_column){leat_str_of(leat_func_input_name(p->func, i)), leat_func_input_type(p->func, i).dtype, false, {0}};
+  leat_csv_options options = {.columns = columns, .column_count = p->inputs, .header = true};
+  int64_t rows = 1;
+  if (!status) status = leat_csv_open(&csv, &path, 1, &options, &p->err);
+  while (!status && rows) {
+    status = leat_csv_read(csv, BATCH, out, &rows, &p->err);
+    for (int i = 0; !status && rows && i < p->inputs; i++)
+      for (int64_t r = 0; !status && r < rows; r++)
+        status = columns[i].dtype == LEAT_DTYPE_STRING ? push_string(p, i, leat_tensor_str(out[i], r)) : push_number(p, i, ((float *)leat_tensor_data(out[i]))[r]);
+    for (int i = 0; i < p->inputs; i++) leat_tensor_unref(out[i]), out[i] = NULL;
+    p->rows = rows;
+    if (!status && rows) status = flush(p);
+  }
+  leat_csv_close(csv);
+  leat__free(columns);
+  leat__free(out);
+  return status;
+}
+
+// --- The command --------------------------------------------------------------------------------
+// The newest directory below <job>/export/*/, whose names are seconds.
+static char *newest_export(const char *job_dir, leat_error *err) {
+  leat_buf pattern = {0};
+  leat_paths found = {0};
+  char *best = NULL;
+  long long newest = -1;
+  leat_buf_fmt(&pattern, "%s/export/*/*", job_dir);
+  if (!pattern.failed && leat_glob(pattern.ptr, &found, NULL)) leat_error_set(err, LEAT_NOT_FOUND, "%s: nothing exported yet (leat export)", job_dir);
+  for (size_t i = 0; i < found.count; i++) {
+    long long seconds = atoll(strrchr(found.at[i], '/') + 1);
+    if (seconds <= newest) continue;
+    newest = seconds;
+    leat__free(best);
+    best = leat_strdup(found.at[i]);
+  }
+  leat_paths_deinit(&found);
+  leat_buf_deinit(&pattern);
+  return best;
+}
+
+static leat_status read_stdin(leat_buf *text, leat_error *err) {
+  char piece[65536];
+  size_t got;
+  while ((got = fread(piece, 1, sizeof piece, stdin)) > 0) leat_buf_add(text, piece, got);
+  return leat_buf_status(text, err);
+}
+
+static leat_status predict_all(predictor *p) {
+  const char *json = args_get(p->a, "--json-instances"), *csv = args_get(p->a, "--text-instances");
+  leat_buf text = {0};
+  leat_status status = LEAT_OK;
+  if (csv) status = read_csv(p, csv);
+  else {
+    bool from_stdin = !json || strcmp(json, "-") == 0;
+    status = from_stdin ? read_stdin(&text, &p->err) : leat_file_read(json, (size_t)1 << 32, &text, &p->err);
+    if (!status) status = read_json(p, leat_buf_view(&text), from_stdin ? "standard input" : json);
+  }
+  leat_buf_deinit(&text);
+  return status ? status : flush(p);
+}
+
+static leat_status prepare(predictor *p, const char *dir) {
+  leat_status status = leat_model_load(&p->model, dir, &p->err);
+  if (status) return status;
+  p->func = leat_model_func(p->model);
+  p->inputs = leat_func_input_count(p->func);
+  p->outputs = leat_func_output_count(p->func);
+  p->strings = leat__calloc((size_t)p->inputs + 1, sizeof *p->strings);
+  p->numbers = leat__calloc((size_t)p->inputs + 1, sizeof *p->numbers);
+  if (!p->strings || !p->numbers) return leat__oom(&p->err, 1);
+  for (int i = 0; i < p->inputs; i++) {
+    leat_type type = leat_func_input_type(p->func, i);
+    bool good = type.shape.rank == 1 && (type.dtype == LEAT_DTYPE_F32 || type.dtype == LEAT_DTYPE_STRING);
+    if (!good) return leat_error_set(&p->err, LEAT_UNIMPLEMENTED, "input '%s' is not one number or text an instance", leat_func_input_name(p->func, i));
+  }
+  return leat_exec_new(&p->exec, p->func, NULL, &p->err);
+}
+
+static int run_predict(args *a) {
+  predictor p = {.a = a};
+  const char *model_dir = args_get(a, "--model-dir"), *job_dir = args_get(a, "--job-dir");
+  if (!model_dir == !job_dir) return usage_error(a, "one of --model-dir and --job-dir is needed");
+  if (a->words.count) return usage_error(a, "'%s' is not expected", a->words.at[0]);
+  char *dir = model_dir ? leat_strdup(model_dir) : newest_export(job_dir, &p.err);
+  leat_status status = dir ? prepare(&p, dir) : p.err.status;
+  if (!status) status = predict_all(&p);
+  leat_exec_free(p.exec);
+  leat_model_free(p.model);
+  for (int i = 0; p.strings && p.numbers && i < p.inputs; i++) {
+    leat_vec_deinit(&p.strings[i]);
+    leat_vec_deinit(&p.numbers[i]);
+  }
+  leat__free(p.strings);
+  leat__free(p.numbers);
+  leat_arena_deinit(&p.arena);
+  leat__free(dir);
+  return status ? fail_with(a, &p.err) : EXIT_GOOD;
+}
+
+const command command_predict = {"predict", "--model-dir DIR | --job-dir DIR [options] < INSTANCES",
+                                 "Predicts for JSON or CSV instances from a file or standard input.", predict_options, false, run_predict};

@@ -1,0 +1,65 @@
+// model.yaml: the description of a model and of its training.
+// SPDX-License-Identifier: Apache-2.0
+//
+// docs/model-yaml.md is written from the table in config.c, which also makes the flags: every scalar
+// field `a.b` is the option `--a.b`.
+#ifndef LEAT_TRAIN_CONFIG_H
+#define LEAT_TRAIN_CONFIG_H
+
+#include "features/features.h"
+#include "formats/csv.h"
+#include "formats/yaml.h"
+
+typedef enum leat_head { LEAT_HEAD_BINARY, LEAT_HEAD_MULTI_CLASS, LEAT_HEAD_REGRESSION } leat_head;
+typedef enum leat_activation {
+  LEAT_ACTIVATION_RELU, LEAT_ACTIVATION_TANH, LEAT_ACTIVATION_SIGMOID, LEAT_ACTIVATION_ELU,
+  LEAT_ACTIVATION_SELU, LEAT_ACTIVATION_GELU, LEAT_ACTIVATION_SWISH, LEAT_ACTIVATION_LINEAR,
+} leat_activation;
+typedef enum leat_optimizer_kind { LEAT_SGD, LEAT_MOMENTUM, LEAT_ADAGRAD, LEAT_ADAM, LEAT_FTRL } leat_optimizer_kind;
+
+typedef struct leat_optimizer {
+  leat_optimizer_kind kind;
+  double learning_rate, momentum, beta1, beta2, epsilon, initial_accumulator, l1, l2;
+  bool nesterov;
+} leat_optimizer;
+
+typedef struct leat_config {
+  leat_yaml yaml;
+  leat_arena arena;
+  bool linear;              // Linear*, else DNN*
+  leat_head head;
+  LEAT_VEC(int64_t) hidden_units;
+  leat_activation activation;
+  leat_optimizer optimizer;
+  bool mean_loss;           // loss_reduction: mean; default sum, as tf.estimator v1
+  leat_features features;   // in byte order of their derived columns' names
+  leat_str label, label_strip;
+  LEAT_VEC(leat_str) label_vocabulary;
+  LEAT_VEC(leat_csv_column) columns;  // of the files; dtypes as the features need them
+  int label_column;         // index among columns
+  LEAT_VEC(int) feature_columns;      // by feature: index among columns
+  leat_csv_options csv;
+  LEAT_VEC(leat_str) train_files, eval_files;
+  int64_t batch_size, steps, epochs, seed, shuffle, save_checkpoints_steps, keep_checkpoint_max;
+  int64_t log_steps, threads, eval_batch_size, eval_steps;
+  leat_str export_name;
+} leat_config;
+
+// One option `path=value` laid over the file; lists separated by commas.
+typedef struct leat_override {
+  const char *path, *value;
+} leat_override;
+
+leat_status leat_config_load(leat_config *config, const char *path, const leat_override *overrides,
+                             size_t count, leat_error *err);
+leat_status leat_config_parse(leat_config *config, leat_str text, const char *file,
+                              const leat_override *overrides, size_t count, leat_error *err);
+void leat_config_deinit(leat_config *config);
+
+// The table behind it: every field, for --help, documentation and nearest names.
+typedef struct leat_config_field {
+  const char *path, *kind, *fallback, *help;
+} leat_config_field;
+extern const leat_config_field leat_config_fields[];  // ends with a NULL path
+
+#endif

@@ -1,0 +1,46 @@
+// A training job: a model, its data and its directory; train, evaluate, export.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LEAT_TRAIN_JOB_H
+#define LEAT_TRAIN_JOB_H
+
+#include "train/checkpoint.h"
+#include "train/estimator.h"
+
+typedef struct leat_job leat_job;
+
+typedef struct leat_job_progress {
+  int64_t step, last_step;    // last_step: where training stops
+  double loss;                // of the newest step
+  double steps_per_second;
+} leat_job_progress;
+
+typedef struct leat_job_options {
+  bool overwrite;             // remove what the job directory holds
+  // Called now and then from the training thread; returning false stops training after a checkpoint.
+  bool (*progress)(void *context, const leat_job_progress *progress);
+  void *context;
+} leat_job_options;
+
+enum { LEAT_MAX_METRICS = 16 };
+typedef struct leat_metric_values {
+  int count;
+  const char *names[LEAT_MAX_METRICS];  // owned by the job's graph
+  double values[LEAT_MAX_METRICS];
+  int64_t global_step;
+} leat_metric_values;
+
+// Opens a job: analyses the training data (or reads the analysis of before), builds the model, and
+// continues from the newest checkpoint or initialises. The config stays the caller's.
+// train false: a checkpoint is demanded, nothing is written.
+leat_status leat_job_open(leat_job **out, leat_config *config, const char *dir, bool train,
+                          const leat_job_options *options, leat_error *err);
+void leat_job_close(leat_job *job);  // NULL allowed
+int64_t leat_job_step(const leat_job *job);
+// Trains to config->steps (or epochs). CANCELLED when progress() stopped it; a checkpoint is saved.
+leat_status leat_job_train(leat_job *job, leat_error *err);
+leat_status leat_job_evaluate(leat_job *job, leat_metric_values *out, leat_error *err);
+// `<dir>/export/<name>/<unix seconds>`, owned by the caller.
+leat_status leat_job_export(leat_job *job, char **path, leat_error *err);
+const leat_estimator *leat_job_estimator(const leat_job *job);
+
+#endif
