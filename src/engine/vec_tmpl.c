@@ -146,21 +146,20 @@ static void bf16_to_f32(float *out, const uint16_t *x, size_t n) { widen_all(out
 static void f32_to_bf16(uint16_t *out, const float *x, size_t n) { narrow_all(out, x, n, to_bf16); }
 
 // --- Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3") ----------------
-enum { GROUP = 16 };  // counters done side by side
+enum { GROUP = VF_LANES };  // counters done side by side
 
-static void philox_group(uint32_t out[4 * GROUP], uint32_t counter, const uint32_t key[2], uint32_t c1,
-                         uint32_t c2, uint32_t c3) {
-  uint32_t a[GROUP], b[GROUP], c[GROUP], d[GROUP], k0 = key[0], k1 = key[1];
-  for (uint32_t i = 0; i < GROUP; i++) a[i] = counter + i, b[i] = c1, c[i] = c2, d[i] = c3;
-  for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u)
-    for (int i = 0; i < GROUP; i++) {
-      uint64_t p = (uint64_t)0xD2511F53u * a[i], q = (uint64_t)0xCD9E8D57u * c[i];
-      a[i] = (uint32_t)(q >> 32) ^ b[i] ^ k0;
-      b[i] = (uint32_t)q;
-      c[i] = (uint32_t)(p >> 32) ^ d[i] ^ k1;
-      d[i] = (uint32_t)p;
-    }
-  for (int i = 0; i < GROUP; i++) out[4 * i] = a[i], out[4 * i + 1] = b[i], out[4 * i + 2] = c[i], out[4 * i + 3] = d[i];
+LEAT_INLINE void philox_group(uint32_t out[4 * GROUP], uint32_t counter, const uint32_t key[2], uint32_t c1,
+                              uint32_t c2, uint32_t c3) {
+  vu zero = {0}, a = (vu)(vi)LEAT_IOTA_F32 + counter, b = zero + c1, c = zero + c2, d = zero + c3, p, q;
+  uint32_t k0 = key[0], k1 = key[1], words[4][GROUP];
+  for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
+    vu p_low = vu_mul_wide(a, 0xD2511F53u, &p), q_low = vu_mul_wide(c, 0xCD9E8D57u, &q);
+    a = q ^ b ^ k0, b = q_low, c = p ^ d ^ k1, d = p_low;
+  }
+  memcpy(words[0], &a, sizeof a), memcpy(words[1], &b, sizeof b);
+  memcpy(words[2], &c, sizeof c), memcpy(words[3], &d, sizeof d);
+  for (int i = 0; i < GROUP; i++)
+    for (int w = 0; w < 4; w++) out[4 * i + w] = words[w][i];
 }
 
 static void philox(uint32_t *out, uint64_t first, size_t n, const uint32_t key[2], uint32_t c1,

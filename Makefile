@@ -1,0 +1,42 @@
+# Leat's targets; Meson and Ninja do the work.
+# SPDX-License-Identifier: Apache-2.0
+BUILD ?= build
+T ?=
+PYTHON ?= $(shell /usr/bin/python3 -c 'import numpy' 2>/dev/null && echo /usr/bin/python3 || echo python3)
+NINJA = ninja -C $(BUILD) $(if $(V),-v,--quiet)
+# Debian's ninja 1.11 knows --quiet; anything older prints its lines.
+
+all: $(BUILD)/build.ninja
+	@$(NINJA)
+
+$(BUILD)/build.ninja:
+	@meson setup $(BUILD) >/dev/null
+
+check: all
+	@BUILD=$(BUILD) T=$(T) PYTHON=$(PYTHON) $(PYTHON) tests/run.py $(BUILD)
+
+demo: all
+	@examples/census/demo.sh $(BUILD)
+
+lint:
+	@$(PYTHON) tools/lint.py
+
+fmt:
+	@git ls-files 'src/*.[ch]' 'include/*.h' 'tests/*.[ch]' | xargs clang-format -i
+
+bench: all
+	@$(PYTHON) bench/run.py $(BUILD)
+
+fuzz:
+	@T=$(T) fuzz/run.sh
+
+verify: all
+	@T=$(T) $(PYTHON) tools/verify.py $(BUILD)
+
+install: all
+	@meson install -C $(BUILD)
+
+clean:
+	@rm -rf $(BUILD) build-*
+
+.PHONY: all check demo lint fmt bench fuzz verify install clean
