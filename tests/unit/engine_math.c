@@ -1,9 +1,11 @@
 // Elementary functions: error in units in the last place against a wider reference, special values.
 // SPDX-License-Identifier: Apache-2.0
 //
-// `engine_math --all [FUNCTION]` goes through all 2^32 inputs of each f32 function (minutes each).
+// `engine_math --all [FUNCTION]` goes through all 2^32 inputs of each f32 function (about a minute
+// each) and many more of each f64 function.
 #include "test.h"
 
+#include "engine/prelude.inc"
 #include "engine/vec.h"
 
 #include <math.h>
@@ -31,7 +33,7 @@ static const function functions[] = {
     {"cos", VEC_COS, cos, cosl, 2},          {"atan", VEC_ATAN, atan, atanl, 2},
     {"rsqrt", VEC_RSQRT, rsqrt_f64, rsqrt_wide, 2}, {"sqrt", VEC_SQRT, sqrt, sqrtl, 0.5},
 };
-enum { FUNCTIONS = sizeof functions / sizeof *functions, CHUNK = 4096 };
+enum { FUNCTIONS = sizeof functions / sizeof *functions, FUNCTION_SIN = 7, FUNCTION_COS = 8, CHUNK = 4096 };
 
 static uint64_t state = 1;
 static uint64_t draw(void) {  // splitmix64
@@ -124,6 +126,79 @@ static void f32_within_bound(void) {
   }
 }
 
+// Where the reduction cancels most: the floats beside multiples of pi/2, and the worst cases known.
+static void f32_beside_quarter_turns(void) {
+  double most = 0;
+  float in[CHUNK], worst = 0, at = 0;
+  for (int k = 0; k < 2; k++, most = 0) {
+    const function *f = &functions[k ? FUNCTION_COS : FUNCTION_SIN];
+    for (int chunk = 0; chunk < 200; chunk++) {
+      for (int i = 0; i < CHUNK; i += 4) {
+        int64_t turns = chunk * (CHUNK / 4) + i / 4;
+        if (chunk > 50) turns = (int64_t)(draw() >> (24 + chunk % 32));
+        float x = (float)((double)turns * 0x1.921fb54442d18p+0);
+        in[i] = x, in[i + 1] = nextafterf(x, 0), in[i + 2] = nextafterf(x, INFINITY), in[i + 3] = -x;
+      }
+      double ulps = check_f32(f, in, CHUNK, &worst);
+      if (ulps > most) most = ulps, at = worst;
+    }
+    report(f->name, "f32", most, at, f->bound);
+  }
+}
+
+static double check_f64(const function *f, const double *in, int n, double *worst) {
+  double out[CHUNK], most = 0;
+  leat__vec()->unary_f64[f->id](out, in, (size_t)n);
+  for (int i = 0; i < n; i++) {
+    double ulps = ulps_f64(out[i], f->wide(in[i]));
+    if (ulps > most) most = ulps, *worst = in[i];
+  }
+  return most;
+}
+
+// Kinds of inputs: all exponents, up to some thousand, close to 1, a few units, tiny, near quarter
+// turns.
+static double draw_f64(int kind) {
+  uint64_t bits = draw();
+  double x = (double)(int64_t)bits * 0x1p-63;
+  switch (kind % 6) {
+    case 0: memcpy(&x, &bits, 8); return x;
+    case 1: return ldexp(x, (int)(draw() % 13));
+    case 2: return 1 + ldexp(x, -(int)(draw() % 40));
+    case 3: return x * 8;
+    case 4: return ldexp(x, -(int)(draw() % 60));
+    default: x = rint(ldexp(x, (int)(draw() % 60))) * 0x1.921fb54442d18p+0; return nextafter(x, (double)(bits & 3) - 1.5);
+  }
+}
+
+static void f64_samples(int chunks, const char *name) {
+  static const double specials[] = {
+      0, -0.0, INFINITY, -INFINITY, NAN, 0x1p-1074, -0x1p-1074, 0x1p-1022, 0x1.fffffffffffffp1023,
+      -0x1.fffffffffffffp1023, 709.782712893384, 709.79, 710.1, -745.13, -745.14, -746.5, -708.4, 0x1p19,
+      0x1.6ac5b262ca1ffp+849, -0x1.6ac5b262ca1ffp+849, 0x1.7ffffffffffffp+1023, 0.93, 2.5, 5.9, 6.1, 0.625};
+  for (int k = 0; k < FUNCTIONS; k++) {
+    double most = 0, worst = 0, at = 0, in[CHUNK];
+    if (name && strcmp(name, functions[k].name) != 0) continue;
+    for (int chunk = 0; chunk < chunks; chunk++) {
+      for (int i = 0; i < CHUNK; i++) in[i] = draw_f64(chunk);
+      for (size_t i = 0; chunk == 0 && i < sizeof specials / sizeof *specials; i++) {
+        in[3 * i] = specials[i];
+        in[3 * i + 1] = nextafter(specials[i], -INFINITY);
+        in[3 * i + 2] = nextafter(specials[i], INFINITY);
+      }
+      double ulps = check_f64(&functions[k], in, CHUNK, &worst);
+      if (ulps > most) most = ulps, at = worst;
+    }
+    report(functions[k].name, "f64", most, at, functions[k].bound);
+  }
+}
+
+// Against long double: 64 bits of mantissa on x86-64, 113 on AArch64.
+static void f64_within_bound(void) {
+  if (sizeof(long double) > sizeof(double)) f64_samples(96, NULL);
+  else SKIP("long double is no wider than double here");
+}
+
 static const char *only;  // the function that --all names
 
 static void all_f32(void) {
@@ -142,33 +217,7 @@ static void all_f32(void) {
     report(functions[k].name, "f32", most, at, functions[k].bound);
   }
 }
-
-// Against long double (64-bit mantissa), over all exponents and densely around 1.
-static void f64_within_bound(void) {
-  if (sizeof(long double) <= sizeof(double)) {
-    SKIP("long double is no wider than double here");
-    return;
-  }
-  for (int k = 0; k < FUNCTIONS; k++) {
-    double most = 0, at = 0;
-    for (int chunk = 0; chunk < 64; chunk++) {
-      double in[CHUNK], out[CHUNK];
-      for (int i = 0; i < CHUNK; i++) {
-        uint64_t bits = draw();
-        memcpy(&in[i], &bits, 8);
-        if (chunk % 2) in[i] = ldexp((double)(int64_t)bits, -63 + (int)(draw() % 12));
-        if (chunk == 2 && i < 4) in[i] = (double[]){0, -0.0, INFINITY, -INFINITY}[i];
-      }
-      leat__vec()->unary_f64[functions[k].id](out, in, CHUNK);
-      for (int i = 0; i < CHUNK; i++) {
-        // x87's own sin and cos lose accuracy for huge arguments; glibc's do not.
-        double ulps = ulps_f64(out[i], functions[k].wide(in[i]));
-        if (ulps > most) most = ulps, at = in[i];
-      }
-    }
-    report(functions[k].name, "f64", most, at, functions[k].bound);
-  }
-}
+static void many_f64(void) { f64_samples(12000, only); }
 
 static void pow_within_bound(void) {
   double most = 0, at_x = 0, at_y = 0;
@@ -226,17 +275,72 @@ static void pow_special_values(void) {
     }
 }
 
+// --- The software multiply-add, against the C library's -----------------------------------------
+// Exponents of the product and the addend close together, so that bits meet; some at the far ends.
+static double fma_operand(int exponent) {
+  uint64_t r = draw();
+  double x = ldexp((double)(r >> 11 | 1ull << 52), exponent - 52);
+  if ((r & 7) == 0) x = ldexp(1, exponent);                     // long runs of zeros
+  if ((r & 7) == 1) x = ldexp(0x1.fffffffffffffp0, exponent);   // of ones
+  if ((r & 7) == 2) x = ldexp((double)(r >> 40), exponent - 23); // few bits
+  return r & 8 ? -x : x;
+}
+
+static bool same_f64(double x, double y) { return (x != x && y != y) || memcmp(&x, &y, sizeof x) == 0; }
+static bool same_f32(float x, float y) { return (x != x && y != y) || memcmp(&x, &y, sizeof x) == 0; }
+
+static void check_fma(double a, double b, double c) {
+  double want = fma(a, b, c), got = leat_soft_fma_f64(a, b, c);
+  CHECK_MSG(same_f64(got, want), "f64 fma(%a, %a, %a) = %a, want %a", a, b, c, got, want);
+  float x = (float)a, y = (float)b, z = (float)c, narrow = leat_soft_fma_f32(x, y, z);
+  CHECK_MSG(same_f32(narrow, fmaf(x, y, z)), "f32 fma(%a, %a, %a) = %a, want %a", x, y, z, narrow, fmaf(x, y, z));
+}
+
+static void soft_fma_is_exact(void) {
+  static const double special[] = {0, -0.0, 1, -1, INFINITY, -INFINITY, NAN, 0x1p-1074, -0x1p-1074, 0x1p-1022,
+                                   0x1.fffffffffffffp1023, -0x1.fffffffffffffp1023, 0x1p-537, 0x1p-149, -0x1p-149,
+                                   0x1p-75, 0x1.fffffep127, -0x1.fffffep127, 0x1.000002p0, 0x1.000002p-127, 3, 0.1};
+  int n = sizeof special / sizeof *special;
+  for (int i = 0; i < n * n * n; i++) check_fma(special[i % n], special[i / n % n], special[i / n / n]);
+  for (int i = 0; i < 3000000 && test_failures < 10; i++) {
+    static const int ranges[][2] = {{0, 40}, {0, 300}, {-500, 80}, {-540, 12}, {510, 8}, {-60, 20}, {-72, 8}, {63, 4}};
+    const int *range = ranges[i % 8];
+    int ea = range[0] + (int)(draw() % (unsigned)range[1]), eb = range[0] + (int)(draw() % (unsigned)range[1]);
+    double a = fma_operand(ea), b = fma_operand(eb), c = fma_operand(ea + eb + (int)(draw() % 130) - 65);
+    if (draw() % 4 == 0) c = -(a * b);                         // all but the last bits cancel
+    if (draw() % 8 == 0) c = nextafter(-(a * b), INFINITY);
+    check_fma(a, b, c);
+  }
+}
+
+static void soft_fma_any_bits(void) {
+  for (int i = 0; i < 1000000 && test_failures < 10; i++) {
+    uint64_t bits[3] = {draw(), draw(), draw()};
+    double x[3];
+    float y[3];
+    memcpy(x, bits, sizeof x);
+    memcpy(y, bits, sizeof y);
+    CHECK(same_f64(leat_soft_fma_f64(x[0], x[1], x[2]), fma(x[0], x[1], x[2])));
+    CHECK(same_f32(leat_soft_fma_f32(y[0], y[1], y[2]), fmaf(y[0], y[1], y[2])));
+    vf v = vf_fma(vf_all(y[0]), vf_all(y[1]), vf_all(y[2]));  // what this file's flags give
+    CHECK(same_f32(v[VF_LANES - 1], fmaf(y[0], y[1], y[2])));
+  }
+}
+
 int main(int argc, char **argv) {
   static const test tests[] = {
+      {"soft_fma_is_exact", soft_fma_is_exact},
+      {"soft_fma_any_bits", soft_fma_any_bits},
       {"f32_within_bound", f32_within_bound},
+      {"f32_beside_quarter_turns", f32_beside_quarter_turns},
       {"f64_within_bound", f64_within_bound},
       {"pow_within_bound", pow_within_bound},
       {"pow_special_values", pow_special_values},
   };
-  static const test all[] = {{"all_f32", all_f32}};
+  static const test all[] = {{"all_f32", all_f32}, {"many_f64", many_f64}};
   if (argc > 1 && strcmp(argv[1], "--all") == 0) {
     only = argc > 2 ? argv[2] : NULL;
-    return test_main(1, argv, all, 1);
+    return test_main(1, argv, all, 2);
   }
   return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
 }
