@@ -23,7 +23,9 @@ static int64_t read_rows(const char *path) {
   int age, education, hours;
   if (!file) return -1;
   while (rows < MOST_ROWS && fgets(line, sizeof line, file)) {
-    const char *form = "%d, %*[^,], %*d, %*[^,], %d, %*[^,], %*[^,], %*[^,], %*[^,], %*[^,], %*d, %*d, %d, %*[^,], %15s";
+    const char *form =
+        "%d, %*[^,], %*d, %*[^,], %d, %*[^,], %*[^,], %*[^,], %*[^,], %*[^,], %*d, %*d, %d, "
+        "%*[^,], %15s";
     if (sscanf(line, form, &age, &education, &hours, label) != 4) continue;
     inputs[rows][0] = (float)(age - 38) / 13;
     inputs[rows][1] = (float)(education - 10) / 3;
@@ -46,8 +48,13 @@ static leat_value logits(leat_builder *b, const model *m, leat_value x) {
 
 static leat_status build(model *m, leat_error *err) {
   leat_status status = leat_graph_new(&m->graph, err);
-  if (!status) status = leat_graph_var(m->graph, "weights", (leat_type){LEAT_DTYPE_F32, LEAT_SHAPE(COLUMNS, 1)}, true, &m->weights, err);
-  if (!status) status = leat_graph_var(m->graph, "bias", (leat_type){LEAT_DTYPE_F32, LEAT_SHAPE(1)}, true, &m->bias, err);
+  if (!status)
+    status =
+        leat_graph_var(m->graph, "weights", (leat_type){LEAT_DTYPE_F32, LEAT_SHAPE(COLUMNS, 1)},
+                       true, &m->weights, err);
+  if (!status)
+    status = leat_graph_var(m->graph, "bias", (leat_type){LEAT_DTYPE_F32, LEAT_SHAPE(1)}, true,
+                            &m->bias, err);
   if (status) return status;
   leat_dim batch = leat_dim_symbol(m->graph, "batch", 0);
 
@@ -62,7 +69,8 @@ static leat_status build(model *m, leat_error *err) {
   x = leat_input(b, "x", (leat_type){LEAT_DTYPE_F32, LEAT_SHAPE(batch, COLUMNS)});
   leat_value label = leat_input(b, "label", (leat_type){LEAT_DTYPE_F32, LEAT_SHAPE(batch, 1)});
   leat_value z = logits(b, m, x);
-  leat_value loss = leat_mean(b, leat_sub(b, leat_softplus(b, z), leat_mul(b, z, label)), NULL, 0, false);
+  leat_value loss =
+      leat_mean(b, leat_sub(b, leat_softplus(b, z), leat_mul(b, z, label)), NULL, 0, false);
   leat_value params[] = {leat_var_read(b, m->weights), leat_var_read(b, m->bias)};
   leat_var *vars[] = {m->weights, m->bias};
   leat_gradient grads[2];
@@ -77,17 +85,22 @@ static leat_status zero(leat_state *state, leat_var *var, leat_error *err) {
   static const float zeros[COLUMNS];
   leat_type type = leat_var_type(var);
   leat_tensor *value;
-  leat_status status = leat_tensor_copy_of(&value, type.dtype, type.shape.rank, type.shape.dims, zeros, err);
+  leat_status status =
+      leat_tensor_copy_of(&value, type.dtype, type.shape.rank, type.shape.dims, zeros, err);
   if (!status) status = leat_state_set(state, var, value, err);
   if (!status) leat_tensor_unref(value);
   return status;
 }
 
 // One call of a function on rows [first, first + count).
-static leat_status run(leat_exec *exec, leat_state *state, int64_t first, int64_t count, bool with_labels, leat_tensor **out, leat_error *err) {
+static leat_status run(leat_exec *exec, leat_state *state, int64_t first, int64_t count,
+                       bool with_labels, leat_tensor **out, leat_error *err) {
   leat_tensor *in[2] = {NULL};
-  leat_status status = leat_tensor_copy_of(&in[0], LEAT_DTYPE_F32, 2, (int64_t[]){count, COLUMNS}, inputs[first], err);
-  if (!status && with_labels) status = leat_tensor_copy_of(&in[1], LEAT_DTYPE_F32, 2, (int64_t[]){count, 1}, &labels[first], err);
+  leat_status status = leat_tensor_copy_of(&in[0], LEAT_DTYPE_F32, 2, (int64_t[]){count, COLUMNS},
+                                           inputs[first], err);
+  if (!status && with_labels)
+    status =
+        leat_tensor_copy_of(&in[1], LEAT_DTYPE_F32, 2, (int64_t[]){count, 1}, &labels[first], err);
   if (!status) status = leat_exec_run(exec, state, in, with_labels ? 2 : 1, out, err);
   leat_tensor_unref(in[0]);
   leat_tensor_unref(in[1]);
@@ -106,13 +119,16 @@ static leat_status work(model *m, int64_t rows, leat_error *err) {
   if (!status) status = leat_exec_new(&predict, m->predict, NULL, err);
   for (int64_t step = 0; !status && step < STEPS; step++) {
     status = run(train, state, step * BATCH % (rows - BATCH), BATCH, true, &out, err);
-    if (!status && (step + 1) % 1000 == 0) printf("step %lld  loss %.4f\n", (long long)step + 1, *(float *)leat_tensor_data(out));
+    if (!status && (step + 1) % 1000 == 0)
+      printf("step %lld  loss %.4f\n", (long long)step + 1, *(float *)leat_tensor_data(out));
     if (!status) leat_tensor_unref(out);
   }
   if (!status) status = run(predict, state, 0, rows, false, &out, err);
   int64_t right = 0;
-  for (int64_t i = 0; !status && i < rows; i++) right += (((float *)leat_tensor_data(out))[i] > 0.5f) == (labels[i] > 0.5f);
-  if (!status) printf("accuracy %.4f on %lld rows\n", (double)right / (double)rows, (long long)rows);
+  for (int64_t i = 0; !status && i < rows; i++)
+    right += (((float *)leat_tensor_data(out))[i] > 0.5f) == (labels[i] > 0.5f);
+  if (!status)
+    printf("accuracy %.4f on %lld rows\n", (double)right / (double)rows, (long long)rows);
   if (!status) leat_tensor_unref(out);
   leat_exec_free(train);
   leat_exec_free(predict);

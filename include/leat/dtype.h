@@ -29,18 +29,20 @@ typedef enum leat_dtype {
 typedef enum leat_dtype_kind {
   LEAT_KIND_NONE,
   LEAT_KIND_BOOL,
-  LEAT_KIND_INT,    // signed, wraps
+  LEAT_KIND_INT,  // signed, wraps
   LEAT_KIND_UINT,
   LEAT_KIND_FLOAT,
   LEAT_KIND_STRING,
 } leat_dtype_kind;
 
-LEAT_API const char *leat_dtype_name(leat_dtype dtype);  // "f32"; "none" if unknown
-LEAT_API leat_dtype leat_dtype_from_name(leat_str name); // LEAT_DTYPE_NONE if unknown
-LEAT_API int leat_dtype_bits(leat_dtype dtype);          // bits of one element; string: 64 (an offset)
+LEAT_API const char *leat_dtype_name(leat_dtype dtype);   // "f32"; "none" if unknown
+LEAT_API leat_dtype leat_dtype_from_name(leat_str name);  // LEAT_DTYPE_NONE if unknown
+LEAT_API int leat_dtype_bits(leat_dtype dtype);  // bits of one element; string: 64 (an offset)
 LEAT_API leat_dtype_kind leat_dtype_kind_of(leat_dtype dtype);
 
-static inline size_t leat_dtype_bytes(leat_dtype dtype) { return (size_t)leat_dtype_bits(dtype) / 8; }
+static inline size_t leat_dtype_bytes(leat_dtype dtype) {
+  return (size_t)leat_dtype_bits(dtype) / 8;
+}
 static inline bool leat_dtype_is_float(leat_dtype dtype) {
   return leat_dtype_kind_of(dtype) == LEAT_KIND_FLOAT;
 }

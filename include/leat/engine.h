@@ -26,8 +26,8 @@ LEAT_API leat_status leat_state_set(leat_state *state, const leat_var *var, leat
 typedef struct leat_exec leat_exec;
 
 typedef struct leat_exec_options {  // all zero is the default
-  int threads;          // 0 or 1 = the caller alone
-  bool check_numerics;  // fail at the first NaN or infinity and name the node
+  int threads;                      // 0 or 1 = the caller alone
+  bool check_numerics;              // fail at the first NaN or infinity and name the node
   // What the print op calls; NULL drops the values.
   void (*print)(void *context, const char *message, const leat_tensor *value);
   void *context;
@@ -35,8 +35,8 @@ typedef struct leat_exec_options {  // all zero is the default
 
 // Prepares a function. The graph must outlive it. An exec runs one call at a time; make one for
 // each thread.
-LEAT_API leat_status leat_exec_new(leat_exec **out, leat_func *func, const leat_exec_options *options,
-                                   leat_error *err);
+LEAT_API leat_status leat_exec_new(leat_exec **out, leat_func *func,
+                                   const leat_exec_options *options, leat_error *err);
 LEAT_API void leat_exec_free(leat_exec *exec);  // NULL allowed
 // inputs: one tensor for each argument, borrowed. outputs: one for each result, new references.
 // state may be NULL for functions without variables. Variables change only if the call succeeds.

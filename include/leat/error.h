@@ -17,19 +17,19 @@ typedef enum leat_status {
   LEAT_OK = 0,
   LEAT_CANCELLED = 1,
   LEAT_UNKNOWN = 2,
-  LEAT_INVALID_ARGUMENT = 3,   // bad input, whatever the state of the system
+  LEAT_INVALID_ARGUMENT = 3,  // bad input, whatever the state of the system
   LEAT_DEADLINE_EXCEEDED = 4,
-  LEAT_NOT_FOUND = 5,          // a file, column, variable or function that does not exist
+  LEAT_NOT_FOUND = 5,  // a file, column, variable or function that does not exist
   LEAT_ALREADY_EXISTS = 6,
   LEAT_PERMISSION_DENIED = 7,
-  LEAT_RESOURCE_EXHAUSTED = 8, // out of memory, disk, descriptors or a stated limit
+  LEAT_RESOURCE_EXHAUSTED = 8,  // out of memory, disk, descriptors or a stated limit
   LEAT_FAILED_PRECONDITION = 9,
   LEAT_ABORTED = 10,
-  LEAT_OUT_OF_RANGE = 11,      // past the end
+  LEAT_OUT_OF_RANGE = 11,  // past the end
   LEAT_UNIMPLEMENTED = 12,
-  LEAT_INTERNAL = 13,          // a broken invariant of ours
+  LEAT_INTERNAL = 13,  // a broken invariant of ours
   LEAT_UNAVAILABLE = 14,
-  LEAT_DATA_LOSS = 15,         // a damaged file
+  LEAT_DATA_LOSS = 15,  // a damaged file
   LEAT_UNAUTHENTICATED = 16,
 } leat_status;
 

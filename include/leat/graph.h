@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A graph owns variables, symbols and functions. A function is a pure dataflow graph of nodes made
-// through a builder: nodes are immutable and hash-consed, so equal expressions are one node. A value
-// is one output of one node. The builder keeps the first error and then ignores everything, so user
-// code checks once, at leat_builder_finish. Builders and graphs belong to one thread at a time; a
-// finished function may be run and read by many. The primitives are the rows of `leat graph ops`;
-// ops.h has the functions that build them and everything richer.
+// through a builder: nodes are immutable and hash-consed, so equal expressions are one node. A
+// value is one output of one node. The builder keeps the first error and then ignores everything,
+// so user code checks once, at leat_builder_finish. Builders and graphs belong to one thread at a
+// time; a finished function may be run and read by many. The primitives are the rows of `leat graph
+// ops`; ops.h has the functions that build them and everything richer.
 #ifndef LEAT_GRAPH_H
 #define LEAT_GRAPH_H
 
@@ -25,7 +25,7 @@ typedef struct leat_builder leat_builder;
 typedef int64_t leat_dim;
 
 typedef struct leat_shape {
-  int rank;                       // 0 (scalar) to LEAT_MAX_RANK
+  int rank;  // 0 (scalar) to LEAT_MAX_RANK
   leat_dim dims[LEAT_MAX_RANK];
 } leat_shape;
 
@@ -40,7 +40,7 @@ typedef struct leat_value {
 } leat_value;
 
 // LEAT_SHAPE(batch, 66); LEAT_SCALAR.
-#define LEAT_SHAPE(...)                                                        \
+#define LEAT_SHAPE(...) \
   ((leat_shape){(int)(sizeof((leat_dim[]){__VA_ARGS__}) / sizeof(leat_dim)), {__VA_ARGS__}})
 #define LEAT_SCALAR ((leat_shape){0})
 
@@ -102,7 +102,7 @@ LEAT_API bool leat_builder_ok(const leat_builder *builder);
 // Names what is built from here on, for people: "dnn/hiddenlayer_0". NULL: nothing. Copied.
 LEAT_API void leat_builder_scope(leat_builder *builder, const char *scope);
 
-LEAT_API leat_type leat_value_type(leat_value value);   // NONE for no value
+LEAT_API leat_type leat_value_type(leat_value value);  // NONE for no value
 static inline bool leat_value_ok(leat_value value) { return value.node != 0; }
 
 // --- Gradients ----------------------------------------------------------------------------------

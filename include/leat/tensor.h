@@ -1,10 +1,10 @@
 // Tensor: a typed n-d array; a reference-counted buffer seen through shape and strides.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Dims and strides count elements. Rank is at most LEAT_MAX_RANK; any dim may be 0. Reference counts
-// are atomic; the contents are not locked: many readers, or one writer. A tensor's shape never
-// changes after it is made; views share the buffer of the tensor they were made from.
-// Strings are immutable: data is one i64 offset per element plus one, into leat_tensor_bytes.
+// Dims and strides count elements. Rank is at most LEAT_MAX_RANK; any dim may be 0. Reference
+// counts are atomic; the contents are not locked: many readers, or one writer. A tensor's shape
+// never changes after it is made; views share the buffer of the tensor they were made from. Strings
+// are immutable: data is one i64 offset per element plus one, into leat_tensor_bytes.
 #ifndef LEAT_TENSOR_H
 #define LEAT_TENSOR_H
 

@@ -123,7 +123,8 @@ static leat_status write_all(int fd, const char *path, leat_str s, leat_error *e
 }
 
 static leat_status rename_path(const char *from, const char *to, leat_error *err) {
-  if (refused("rename") || rename(from, to) != 0) return leat_file_error(err, to, "rename into place");
+  if (refused("rename") || rename(from, to) != 0)
+    return leat_file_error(err, to, "rename into place");
   return sync_parent(to, err);
 }
 
@@ -194,7 +195,8 @@ void leat_paths_deinit(leat_paths *paths) {
 
 leat_status leat_dir_remove(const char *path, leat_error *err) {
   struct stat st;
-  if (lstat(path, &st) != 0) return errno == ENOENT ? LEAT_OK : leat_file_error(err, path, "remove");
+  if (lstat(path, &st) != 0)
+    return errno == ENOENT ? LEAT_OK : leat_file_error(err, path, "remove");
   if (!S_ISDIR(st.st_mode)) return unlink(path) ? leat_file_error(err, path, "remove") : LEAT_OK;
   leat_paths names = {0};
   leat_status status = leat_dir_list(path, &names, err);
@@ -233,8 +235,10 @@ static leat_status sync_tree(const char *path, leat_error *err) {
   leat_status status = leat_dir_list(path, &names, err);
   for (size_t i = 0; !status && i < names.count; i++) {
     char *inner = leat_path_join(path, names.at[i]);
-    if (!inner) status = leat__oom(err, 1);
-    else status = leat_file_is_dir(inner) ? sync_tree(inner, err) : sync_path(inner, err);
+    if (!inner)
+      status = leat__oom(err, 1);
+    else
+      status = leat_file_is_dir(inner) ? sync_tree(inner, err) : sync_path(inner, err);
     leat__free(inner);
   }
   leat_paths_deinit(&names);
@@ -258,11 +262,13 @@ leat_status leat_glob(const char *pattern, leat_paths *out, leat_error *err) {
   glob_t found = {0};
   int code = glob(pattern, 0, NULL, &found);
   leat_status status = LEAT_OK;
-  if (code == GLOB_NOSPACE) status = leat__oom(err, strlen(pattern));
+  if (code == GLOB_NOSPACE)
+    status = leat__oom(err, strlen(pattern));
   else if (code == GLOB_NOMATCH) {
     const char *what = strpbrk(pattern, "*?[") ? "no file matches" : "no such file";
     status = leat_error_set(err, LEAT_NOT_FOUND, "%s: %s", pattern, what);
-  } else if (code) status = leat_error_set(err, LEAT_UNKNOWN, "%s: cannot be listed", pattern);
+  } else if (code)
+    status = leat_error_set(err, LEAT_UNKNOWN, "%s: cannot be listed", pattern);
   for (size_t i = 0; !status && i < found.gl_pathc; i++) {
     char *path = leat_strdup(found.gl_pathv[i]);
     if (!path || !leat_vec_push(out, path)) {

@@ -21,13 +21,15 @@ leat_status leat_file_write(const char *path, leat_str contents, leat_error *err
 bool leat_file_exists(const char *path);
 bool leat_file_is_dir(const char *path);
 
-leat_status leat_dir_make(const char *path, leat_error *err);    // with parents; may exist
-leat_status leat_dir_remove(const char *path, leat_error *err);  // the whole tree; symlinks are not followed
+leat_status leat_dir_make(const char *path, leat_error *err);  // with parents; may exist
+leat_status leat_dir_remove(const char *path,
+                            leat_error *err);  // the whole tree; symlinks are not followed
 leat_status leat_dir_list(const char *path, leat_paths *out, leat_error *err);  // names, sorted
 // A directory that appears at once: fill the one named by *temporary, then publish or abandon it.
 leat_status leat_dir_begin(const char *path, char **temporary, leat_error *err);
-leat_status leat_dir_publish(char *temporary, const char *path, leat_error *err);  // frees temporary
-void leat_dir_abandon(char *temporary);                                            // frees temporary
+leat_status leat_dir_publish(char *temporary, const char *path,
+                             leat_error *err);  // frees temporary
+void leat_dir_abandon(char *temporary);         // frees temporary
 
 // Paths that match a pattern (* ? [..]), sorted; a pattern without magic names one existing path.
 // NOT_FOUND names a pattern that matches nothing.

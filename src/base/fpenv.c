@@ -6,7 +6,8 @@
 
 leat_fpenv leat__fpenv_enter(void) {
   leat_fpenv saved = {__builtin_ia32_stmxcsr()};
-  if (saved.control != 0x1F80) __builtin_ia32_ldmxcsr(0x1F80);  // all masked, nearest, no FTZ, no DAZ
+  if (saved.control != 0x1F80)
+    __builtin_ia32_ldmxcsr(0x1F80);  // all masked, nearest, no FTZ, no DAZ
   return saved;
 }
 

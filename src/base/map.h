@@ -6,7 +6,7 @@
 #include "base/str.h"
 
 typedef struct leat_map_entry {
-  leat_str key;    // borrowed: the caller keeps the bytes alive
+  leat_str key;  // borrowed: the caller keeps the bytes alive
   uint64_t hash;
   union {
     void *ptr;
@@ -17,7 +17,7 @@ typedef struct leat_map_entry {
 typedef struct leat_map {   // zero-initialised is empty
   leat_map_entry *entries;  // in order of insertion
   size_t count, cap;
-  uint32_t *slots;          // power of two; entry index + 1, 0 = free
+  uint32_t *slots;  // power of two; entry index + 1, 0 = free
   size_t slot_count;
 } leat_map;
 

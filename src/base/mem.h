@@ -8,10 +8,10 @@
 
 #include "leat/error.h"
 
-void *leat__alloc(size_t bytes);                // uninitialised; 0 bytes gives a unique pointer
-void *leat__calloc(size_t count, size_t bytes); // zeroed; NULL when count * bytes overflows
+void *leat__alloc(size_t bytes);                 // uninitialised; 0 bytes gives a unique pointer
+void *leat__calloc(size_t count, size_t bytes);  // zeroed; NULL when count * bytes overflows
 void *leat__realloc(void *block, size_t bytes);
-void *leat__alloc_aligned(size_t bytes);        // 64-byte aligned, uninitialised; free with leat__free
+void *leat__alloc_aligned(size_t bytes);  // 64-byte aligned, uninitialised; free with leat__free
 void leat__free(void *block);
 
 // Called before each allocation with its size; returning false makes that allocation fail.

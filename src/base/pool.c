@@ -21,10 +21,10 @@ struct leat_pool {
   pthread_mutex_t running;  // held by the caller of the current loop
   pthread_t *threads;
   int thread_count;
-  pid_t owner;              // threads exist only in this process
+  pid_t owner;  // threads exist only in this process
   job job;
-  uint64_t round;           // counts jobs, so that a worker takes each once
-  int busy;                 // workers inside the current job
+  uint64_t round;  // counts jobs, so that a worker takes each once
+  int busy;        // workers inside the current job
   bool stop;
   atomic_llong next;
 };

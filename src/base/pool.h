@@ -12,7 +12,7 @@ typedef struct leat_pool leat_pool;
 
 // threads counts the caller: 1 (or less) starts none.
 leat_status leat_pool_new(leat_pool **out, int threads, leat_error *err);
-void leat_pool_free(leat_pool *pool);  // NULL allowed
+void leat_pool_free(leat_pool *pool);          // NULL allowed
 int leat_pool_threads(const leat_pool *pool);  // 1 for NULL
 // Calls fn(ctx, part) for each part in [0, parts), in any order, and waits. NULL pool: in order.
 void leat_pool_run(leat_pool *pool, int64_t parts, void (*fn)(void *ctx, int64_t part), void *ctx);

@@ -11,7 +11,7 @@
 leat_str leat_str_strip(leat_str s, leat_str chars);  // drops leading and trailing bytes in `chars`
 bool leat_str_starts(leat_str s, leat_str prefix);
 bool leat_str_ends(leat_str s, leat_str suffix);
-int leat_str_cmp(leat_str a, leat_str b);             // byte order, shorter first
+int leat_str_cmp(leat_str a, leat_str b);  // byte order, shorter first
 // Cuts the text before the first `at` off *rest and returns it; all of *rest when there is none.
 leat_str leat_str_cut(leat_str *rest, char at);
 // Edit distance (Damerau-Levenshtein, adjacent swaps count one), for "did you mean".
@@ -21,9 +21,9 @@ leat_str leat_str_nearest(leat_str word, const leat_str *candidates, size_t coun
 
 typedef struct leat_buf {  // zero-initialised is empty; always NUL-terminated once non-empty
   char *ptr;
-  size_t len, cap;         // bytes; cap includes the NUL
-  size_t max;              // most bytes it may hold; 0 = 1 GiB
-  bool failed;             // sticky: memory or `max` ran out; the contents are then cut
+  size_t len, cap;  // bytes; cap includes the NUL
+  size_t max;       // most bytes it may hold; 0 = 1 GiB
+  bool failed;      // sticky: memory or `max` ran out; the contents are then cut
 } leat_buf;
 
 bool leat_buf_reserve(leat_buf *buf, size_t more);  // room for `more` bytes beyond len
@@ -33,7 +33,7 @@ void leat_buf_c(leat_buf *buf, const char *c_string);
 void leat_buf_char(leat_buf *buf, char c);
 void leat_buf_fmt(leat_buf *buf, const char *fmt, ...) LEAT_PRINTF(2, 3);
 void leat_buf_vfmt(leat_buf *buf, const char *fmt, va_list args);
-void leat_buf_clear(leat_buf *buf);                 // len = 0, keeps memory
+void leat_buf_clear(leat_buf *buf);  // len = 0, keeps memory
 void leat_buf_deinit(leat_buf *buf);
 static inline leat_str leat_buf_view(const leat_buf *buf) { return (leat_str){buf->ptr, buf->len}; }
 // LEAT_OK, or LEAT_RESOURCE_EXHAUSTED when the builder failed at some point.

@@ -12,11 +12,11 @@ enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 typedef enum option_kind { OPTION_FLAG, OPTION_VALUE, OPTION_LIST } option_kind;
 
 typedef struct option {
-  const char *name;      // "--job-dir"
-  option_kind kind;      // LIST: every word up to the next option
-  const char *value;     // for people: DIR
+  const char *name;   // "--job-dir"
+  option_kind kind;   // LIST: every word up to the next option
+  const char *value;  // for people: DIR
   const char *help;
-  const char *field;     // the field of model.yaml that it sets; NULL = read by the command
+  const char *field;  // the field of model.yaml that it sets; NULL = read by the command
 } option;
 
 typedef struct option_value {
@@ -28,11 +28,11 @@ typedef struct command command;
 
 typedef struct args {
   const command *command;
-  LEAT_VEC(const char *) words;       // what is not an option
+  LEAT_VEC(const char *) words;  // what is not an option
   LEAT_VEC(option_value) options;
   LEAT_VEC(leat_override) overrides;  // fields of model.yaml given as options
   leat_arena arena;
-  bool json;                          // --format json
+  bool json;  // --format json
 } args;
 
 struct command {
@@ -42,8 +42,8 @@ struct command {
   int (*run)(args *a);
 };
 
-extern const command command_train, command_evaluate, command_predict, command_export, command_graph,
-    command_ckpt, command_version;
+extern const command command_train, command_evaluate, command_predict, command_export,
+    command_graph, command_ckpt, command_version;
 
 // The value of an option, NULL when it was not given (flags: "").
 const char *args_get(const args *a, const char *name);

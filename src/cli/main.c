@@ -6,7 +6,8 @@
 #include <stdio.h>
 
 static const command *const commands[] = {
-    &command_train, &command_evaluate, &command_predict, &command_export, &command_graph, &command_ckpt, &command_version,
+    &command_train, &command_evaluate, &command_predict, &command_export,
+    &command_graph, &command_ckpt,     &command_version,
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -55,18 +56,23 @@ static int print_command_help(const command *c) {
     char left[64];
     if (strcmp(f->kind, "mapping") == 0) continue;
     snprintf(left, sizeof left, "--%s %s", f->path, f->kind);
-    printf("  %-44s %s%s%s%s\n", left, f->help, f->fallback[0] ? " [" : "", f->fallback, f->fallback[0] ? "]" : "");
+    printf("  %-44s %s%s%s%s\n", left, f->help, f->fallback[0] ? " [" : "", f->fallback,
+           f->fallback[0] ? "]" : "");
   }
   return EXIT_GOOD;
 }
 
 static int print_help(FILE *to) {
-  fprintf(to, "leat: machine learning from raw events to predictions\n\nusage: leat COMMAND ...\n\ncommands:\n");
+  fprintf(to,
+          "leat: machine learning from raw events to predictions\n\nusage: leat COMMAND "
+          "...\n\ncommands:\n");
   for (int i = 0; i < COMMANDS; i++) {
     const char *stop = strchr(commands[i]->help, '.');
-    fprintf(to, "  %-10s %.*s\n", commands[i]->name, stop ? (int)(stop - commands[i]->help) : 80, commands[i]->help);
+    fprintf(to, "  %-10s %.*s\n", commands[i]->name, stop ? (int)(stop - commands[i]->help) : 80,
+            commands[i]->help);
   }
-  fprintf(to, "\n`leat COMMAND --help` tells more. Exit status: 0 done, 1 failed, 2 wrong usage.\n");
+  fprintf(to,
+          "\n`leat COMMAND --help` tells more. Exit status: 0 done, 1 failed, 2 wrong usage.\n");
   return to == stdout ? EXIT_GOOD : EXIT_USAGE;
 }
 
@@ -92,13 +98,18 @@ static int unknown_option(const args *a, leat_str name) {
   leat_str nearest = leat_str_nearest(name, known, count);
   if (!nearest.len && a->command->takes_fields) {
     count = 0;
-    for (const leat_config_field *f = leat_config_fields; f->path; f++) known[count++] = leat_str_of(f->path);
+    for (const leat_config_field *f = leat_config_fields; f->path; f++)
+      known[count++] = leat_str_of(f->path);
     leat_str bare = {name.ptr + 2, name.len - 2};
     nearest = leat_str_nearest(bare, known, count);
-    if (nearest.len) leat_buf_fmt(&fields, "--" LEAT_STR_FMT, LEAT_STR_ARG(nearest)), nearest = leat_buf_view(&fields);
+    if (nearest.len)
+      leat_buf_fmt(&fields, "--" LEAT_STR_FMT, LEAT_STR_ARG(nearest)),
+          nearest = leat_buf_view(&fields);
   }
-  int code = nearest.len ? usage_error(a, "no option " LEAT_STR_FMT "; did you mean " LEAT_STR_FMT "?", LEAT_STR_ARG(name), LEAT_STR_ARG(nearest))
-                         : usage_error(a, "no option " LEAT_STR_FMT, LEAT_STR_ARG(name));
+  int code = nearest.len
+                 ? usage_error(a, "no option " LEAT_STR_FMT "; did you mean " LEAT_STR_FMT "?",
+                               LEAT_STR_ARG(name), LEAT_STR_ARG(nearest))
+                 : usage_error(a, "no option " LEAT_STR_FMT, LEAT_STR_ARG(name));
   leat_buf_deinit(&fields);
   return code;
 }
@@ -131,7 +142,8 @@ static int read_option(args *a, int argc, char **argv, int *i) {
   const option *o = find_option(a->command->options, name);
   if (!o) o = find_option(common, name);
   leat_str bare = {name.ptr + 2, name.len - 2};
-  bool field = !o && a->command->takes_fields && (is_field(bare) || memchr(bare.ptr, '.', bare.len));
+  bool field =
+      !o && a->command->takes_fields && (is_field(bare) || memchr(bare.ptr, '.', bare.len));
   if (!o && !field) return unknown_option(a, name);
   const char *value = inline_value ? rest.ptr : NULL;
   if (o && o->kind == OPTION_FLAG) {
@@ -146,8 +158,10 @@ static int read_option(args *a, int argc, char **argv, int *i) {
   if (good && field) {
     char *path = leat_arena_str(&a->arena, bare);
     good = path && add_override(a, path, value);
-  } else if (good && o->field) good = add_override(a, o->field, value);
-  else if (good) good = leat_vec_push(&a->options, (option_value){o, value});
+  } else if (good && o->field)
+    good = add_override(a, o->field, value);
+  else if (good)
+    good = leat_vec_push(&a->options, (option_value){o, value});
   return good ? -1 : usage_error(a, "out of memory");
 }
 
@@ -155,22 +169,26 @@ static int read_args(args *a, int argc, char **argv) {
   bool options = true;
   for (int i = 2; i < argc; i++) {
     bool dashed = options && strncmp(argv[i], "--", 2) == 0;
-    if (dashed && !argv[i][2]) options = false;
+    if (dashed && !argv[i][2])
+      options = false;
     else if (dashed) {
       int code = read_option(a, argc, argv, &i);
       if (code >= 0) return code;
-    } else if (!leat_vec_push(&a->words, argv[i])) return usage_error(a, "out of memory");
+    } else if (!leat_vec_push(&a->words, argv[i]))
+      return usage_error(a, "out of memory");
   }
   const char *format = args_get(a, "--format");
   a->json = format && strcmp(format, "json") == 0;
-  if (format && !a->json && strcmp(format, "text") != 0) return usage_error(a, "--format is text or json, not '%s'", format);
+  if (format && !a->json && strcmp(format, "text") != 0)
+    return usage_error(a, "--format is text or json, not '%s'", format);
   return -1;
 }
 
 int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN);
   if (argc < 2) return print_help(stderr);
-  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "-h") == 0) return print_help(stdout);
+  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "-h") == 0)
+    return print_help(stdout);
   const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
   leat_str known[COMMANDS];
   args a = {0};
@@ -180,8 +198,11 @@ int main(int argc, char **argv) {
   }
   if (!a.command) {
     leat_str nearest = leat_str_nearest(leat_str_of(name), known, COMMANDS);
-    if (nearest.len) fprintf(stderr, "leat: no command '%s'; did you mean '" LEAT_STR_FMT "'?\n", name, LEAT_STR_ARG(nearest));
-    else fprintf(stderr, "leat: no command '%s' (leat --help)\n", name);
+    if (nearest.len)
+      fprintf(stderr, "leat: no command '%s'; did you mean '" LEAT_STR_FMT "'?\n", name,
+              LEAT_STR_ARG(nearest));
+    else
+      fprintf(stderr, "leat: no command '%s' (leat --help)\n", name);
     return EXIT_USAGE;
   }
   int code = read_args(&a, argc, argv);

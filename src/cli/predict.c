@@ -27,8 +27,8 @@ typedef struct predictor {
   leat_func *func;
   leat_exec *exec;
   int inputs, outputs;
-  LEAT_VEC(leat_str) *strings;   // by input: values of the batch at hand
-  LEAT_VEC(float) *numbers;
+  LEAT_VEC(leat_str) * strings;  // by input: values of the batch at hand
+  LEAT_VEC(float) * numbers;
   leat_arena arena;
   int64_t rows, total;
   leat_error err;
@@ -84,13 +84,17 @@ static void print_table(predictor *p, leat_tensor **out) {
     for (int64_t row = -1; row < p->rows; row++) {
       leat_buf *cell = &cells[(row + 1) * p->outputs + i];
       leat_json_writer w = {.out = cell};
-      if (row >= 0) put_row(&w, out[i], row);
-      else for (const char *c = leat_func_output_name(p->func, i); *c; c++) leat_buf_char(cell, (char)toupper((unsigned char)*c));
+      if (row >= 0)
+        put_row(&w, out[i], row);
+      else
+        for (const char *c = leat_func_output_name(p->func, i); *c; c++)
+          leat_buf_char(cell, (char)toupper((unsigned char)*c));
       if (cell->len > width[i]) width[i] = cell->len;
     }
   for (int64_t row = p->total ? 0 : -1; width && cells && row < p->rows; row++) {
     for (int i = 0; i < p->outputs; i++)
-      printf(i + 1 < p->outputs ? "%-*s  " : "%.0d%s", (int)(i + 1 < p->outputs ? width[i] : 0), cells[(row + 1) * p->outputs + i].ptr);
+      printf(i + 1 < p->outputs ? "%-*s  " : "%.0d%s", (int)(i + 1 < p->outputs ? width[i] : 0),
+             cells[(row + 1) * p->outputs + i].ptr);
     printf("\n");
   }
   for (int64_t i = 0; cells && i < p->outputs * (p->rows + 1); i++) leat_buf_deinit(&cells[i]);
@@ -106,10 +110,12 @@ static leat_status flush(predictor *p) {
   leat_status status = LEAT_OK;
   for (int i = 0; !status && p->rows && i < p->inputs; i++) {
     bool text = leat_func_input_type(p->func, i).dtype == LEAT_DTYPE_STRING;
-    status = text ? leat_tensor_new_strings(&in[i], 1, &p->rows, p->strings[i].at, &p->err)
-                  : leat_tensor_copy_of(&in[i], LEAT_DTYPE_F32, 1, &p->rows, p->numbers[i].at, &p->err);
+    status =
+        text ? leat_tensor_new_strings(&in[i], 1, &p->rows, p->strings[i].at, &p->err)
+             : leat_tensor_copy_of(&in[i], LEAT_DTYPE_F32, 1, &p->rows, p->numbers[i].at, &p->err);
   }
-  if (!status && p->rows) status = leat_exec_run(p->exec, leat_model_state(p->model), in, p->inputs, out, &p->err);
+  if (!status && p->rows)
+    status = leat_exec_run(p->exec, leat_model_state(p->model), in, p->inputs, out, &p->err);
   if (!status && p->rows) (p->a->json ? print_json_rows : print_table)(p, out);
   for (int i = 0; i < p->inputs + p->outputs; i++) leat_tensor_unref(in[i]);
   leat__free(in);
@@ -122,7 +128,8 @@ static leat_status flush(predictor *p) {
 
 static leat_status push_string(predictor *p, int input, leat_str text) {
   char *kept = leat_arena_str(&p->arena, text);
-  if (!kept || !leat_vec_push(&p->strings[input], (leat_str){kept, text.len})) return leat__oom(&p->err, text.len);
+  if (!kept || !leat_vec_push(&p->strings[input], (leat_str){kept, text.len}))
+    return leat__oom(&p->err, text.len);
   return LEAT_OK;
 }
 
@@ -145,12 +152,18 @@ static leat_status read_value(predictor *p, leat_json *json, int input) {
   if (list) status = leat_json_next(json, &event, &p->err);
   if (status) return status;
   bool text = leat_func_input_type(p->func, input).dtype == LEAT_DTYPE_STRING;
-  if (text && event == LEAT_JSON_STRING) status = push_string(p, input, json->text);
-  else if (!text && event == LEAT_JSON_NUMBER && leat_parse_f32(json->text, &number)) status = push_number(p, input, number);
-  else status = leat_json_fail(json, &p->err, "instance %lld: '%s' is %s", (long long)(p->total + p->rows), leat_func_input_name(p->func, input), text ? "text" : "a number");
+  if (text && event == LEAT_JSON_STRING)
+    status = push_string(p, input, json->text);
+  else if (!text && event == LEAT_JSON_NUMBER && leat_parse_f32(json->text, &number))
+    status = push_number(p, input, number);
+  else
+    status =
+        leat_json_fail(json, &p->err, "instance %lld: '%s' is %s", (long long)(p->total + p->rows),
+                       leat_func_input_name(p->func, input), text ? "text" : "a number");
   if (!status && list) {
     status = leat_json_next(json, &event, &p->err);
-    if (!status && event != LEAT_JSON_ARRAY_END) status = leat_json_fail(json, &p->err, "one value was expected");
+    if (!status && event != LEAT_JSON_ARRAY_END)
+      status = leat_json_fail(json, &p->err, "one value was expected");
   }
   return status;
 }
@@ -162,13 +175,18 @@ static leat_status read_instance(predictor *p, leat_json *json) {
   while (!status && !(status = leat_json_next(json, &event, &p->err)) && event == LEAT_JSON_KEY) {
     int input = find_input(p, json->text);
     if (input >= 0) {
-      bool twice = p->strings[input].count > (size_t)p->rows || p->numbers[input].count > (size_t)p->rows;
-      status = twice ? leat_json_fail(json, &p->err, "'%s' is given twice", leat_func_input_name(p->func, input)) : read_value(p, json, input);
-    } else if (!(status = leat_json_next(json, &event, &p->err))) status = leat_json_skip(json, event, &p->err);
+      bool twice =
+          p->strings[input].count > (size_t)p->rows || p->numbers[input].count > (size_t)p->rows;
+      status = twice ? leat_json_fail(json, &p->err, "'%s' is given twice",
+                                      leat_func_input_name(p->func, input))
+                     : read_value(p, json, input);
+    } else if (!(status = leat_json_next(json, &event, &p->err)))
+      status = leat_json_skip(json, event, &p->err);
   }
   for (int i = 0; !status && i < p->inputs; i++)
     if (p->strings[i].count + p->numbers[i].count == (size_t)p->rows)
-      status = leat_json_fail(json, &p->err, "instance %lld lacks '%s'", (long long)(p->total + p->rows), leat_func_input_name(p->func, i));
+      status = leat_json_fail(json, &p->err, "instance %lld lacks '%s'",
+                              (long long)(p->total + p->rows), leat_func_input_name(p->func, i));
   if (status) return status;
   return ++p->rows == BATCH ? flush(p) : LEAT_OK;
 }
@@ -178,11 +196,16 @@ static leat_status read_document(predictor *p, leat_str text, const char *name) 
   leat_json_event event;
   leat_json_init(&json, text, name);
   leat_status status = leat_json_next(&json, &event, &p->err);
-  if (!status && event == LEAT_JSON_OBJECT) status = read_instance(p, &json);
+  if (!status && event == LEAT_JSON_OBJECT)
+    status = read_instance(p, &json);
   else if (!status && event == LEAT_JSON_ARRAY) {
-    while (!status && !(status = leat_json_next(&json, &event, &p->err)) && event == LEAT_JSON_OBJECT) status = read_instance(p, &json);
-    if (!status && event != LEAT_JSON_ARRAY_END) status = leat_json_fail(&json, &p->err, "an instance is an object");
-  } else if (!status) status = leat_json_fail(&json, &p->err, "an instance is an object");
+    while (!status && !(status = leat_json_next(&json, &event, &p->err)) &&
+           event == LEAT_JSON_OBJECT)
+      status = read_instance(p, &json);
+    if (!status && event != LEAT_JSON_ARRAY_END)
+      status = leat_json_fail(&json, &p->err, "an instance is an object");
+  } else if (!status)
+    status = leat_json_fail(&json, &p->err, "an instance is an object");
   if (!status) status = leat_json_next(&json, &event, &p->err);
   leat_json_deinit(&json);
   return status;
@@ -220,7 +243,10 @@ static leat_status read_csv(predictor *p, const char *path) {
   leat_tensor **out = leat__calloc((size_t)p->inputs + 1, sizeof *out);
   leat_status status = columns && out ? LEAT_OK : leat__oom(&p->err, 1);
   for (int i = 0; !status && i < p->inputs; i++)
-    columns[i] = (leat_csv_column){leat_str_of(leat_func_input_name(p->func, i)), leat_func_input_type(p->func, i).dtype, false, {0}};
+    columns[i] = (leat_csv_column){leat_str_of(leat_func_input_name(p->func, i)),
+                                   leat_func_input_type(p->func, i).dtype,
+                                   false,
+                                   {0}};
   leat_csv_options options = {.columns = columns, .column_count = p->inputs, .header = true};
   int64_t rows = 1;
   if (!status) status = leat_csv_open(&csv, &path, 1, &options, &p->err);
@@ -228,7 +254,9 @@ static leat_status read_csv(predictor *p, const char *path) {
     status = leat_csv_read(csv, BATCH, out, &rows, &p->err);
     for (int i = 0; !status && rows && i < p->inputs; i++)
       for (int64_t r = 0; !status && r < rows; r++)
-        status = columns[i].dtype == LEAT_DTYPE_STRING ? push_string(p, i, leat_tensor_str(out[i], r)) : push_number(p, i, ((float *)leat_tensor_data(out[i]))[r]);
+        status = columns[i].dtype == LEAT_DTYPE_STRING
+                     ? push_string(p, i, leat_tensor_str(out[i], r))
+                     : push_number(p, i, ((float *)leat_tensor_data(out[i]))[r]);
     for (int i = 0; i < p->inputs; i++) leat_tensor_unref(out[i]), out[i] = NULL;
     p->rows = rows;
     if (!status && rows) status = flush(p);
@@ -247,7 +275,8 @@ static char *newest_export(const char *job_dir, leat_error *err) {
   char *best = NULL;
   long long newest = -1;
   leat_buf_fmt(&pattern, "%s/export/*/*", job_dir);
-  if (!pattern.failed && leat_glob(pattern.ptr, &found, NULL)) leat_error_set(err, LEAT_NOT_FOUND, "%s: nothing exported yet (leat export)", job_dir);
+  if (!pattern.failed && leat_glob(pattern.ptr, &found, NULL))
+    leat_error_set(err, LEAT_NOT_FOUND, "%s: nothing exported yet (leat export)", job_dir);
   for (size_t i = 0; i < found.count; i++) {
     long long seconds = atoll(strrchr(found.at[i], '/') + 1);
     if (seconds <= newest) continue;
@@ -271,10 +300,12 @@ static leat_status predict_all(predictor *p) {
   const char *json = args_get(p->a, "--json-instances"), *csv = args_get(p->a, "--text-instances");
   leat_buf text = {0};
   leat_status status = LEAT_OK;
-  if (csv) status = read_csv(p, csv);
+  if (csv)
+    status = read_csv(p, csv);
   else {
     bool from_stdin = !json || strcmp(json, "-") == 0;
-    status = from_stdin ? read_stdin(&text, &p->err) : leat_file_read(json, (size_t)1 << 32, &text, &p->err);
+    status = from_stdin ? read_stdin(&text, &p->err)
+                        : leat_file_read(json, (size_t)1 << 32, &text, &p->err);
     if (!status) status = read_json(p, leat_buf_view(&text), from_stdin ? "standard input" : json);
   }
   leat_buf_deinit(&text);
@@ -292,8 +323,12 @@ static leat_status prepare(predictor *p, const char *dir) {
   if (!p->strings || !p->numbers) return leat__oom(&p->err, 1);
   for (int i = 0; i < p->inputs; i++) {
     leat_type type = leat_func_input_type(p->func, i);
-    bool good = type.shape.rank == 1 && (type.dtype == LEAT_DTYPE_F32 || type.dtype == LEAT_DTYPE_STRING);
-    if (!good) return leat_error_set(&p->err, LEAT_UNIMPLEMENTED, "input '%s' is not one number or text an instance", leat_func_input_name(p->func, i));
+    bool good =
+        type.shape.rank == 1 && (type.dtype == LEAT_DTYPE_F32 || type.dtype == LEAT_DTYPE_STRING);
+    if (!good)
+      return leat_error_set(&p->err, LEAT_UNIMPLEMENTED,
+                            "input '%s' is not one number or text an instance",
+                            leat_func_input_name(p->func, i));
   }
   return leat_exec_new(&p->exec, p->func, NULL, &p->err);
 }
@@ -319,5 +354,10 @@ static int run_predict(args *a) {
   return status ? fail_with(a, &p.err) : EXIT_GOOD;
 }
 
-const command command_predict = {"predict", "--model-dir DIR | --job-dir DIR [options] < INSTANCES",
-                                 "Predicts for JSON or CSV instances from a file or standard input.", predict_options, false, run_predict};
+const command command_predict = {
+    "predict",
+    "--model-dir DIR | --job-dir DIR [options] < INSTANCES",
+    "Predicts for JSON or CSV instances from a file or standard input.",
+    predict_options,
+    false,
+    run_predict};

@@ -9,17 +9,22 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define DATA_OPTIONS                                                                                  \
-  {"--job-dir", OPTION_VALUE, "DIR", "where checkpoints, event files and exports live", NULL},         \
-  {"--train-files", OPTION_LIST, "FILES", "training files; globs allowed (data.train)", "data.train"}, \
-  {"--eval-files", OPTION_LIST, "FILES", "evaluation files (data.eval)", "data.eval"},                 \
-  {"--eval-batch-size", OPTION_VALUE, "N", "rows of an evaluation batch (eval.batch_size)", "eval.batch_size"}, \
-  {"--eval-steps", OPTION_VALUE, "N", "evaluation batches, 0 = all (eval.steps)", "eval.steps"}
+#define DATA_OPTIONS                                                                            \
+  {"--job-dir", OPTION_VALUE, "DIR", "where checkpoints, event files and exports live", NULL},  \
+      {"--train-files", OPTION_LIST, "FILES", "training files; globs allowed (data.train)",     \
+       "data.train"},                                                                           \
+      {"--eval-files", OPTION_LIST, "FILES", "evaluation files (data.eval)", "data.eval"},      \
+      {"--eval-batch-size", OPTION_VALUE, "N", "rows of an evaluation batch (eval.batch_size)", \
+       "eval.batch_size"},                                                                      \
+  {                                                                                             \
+    "--eval-steps", OPTION_VALUE, "N", "evaluation batches, 0 = all (eval.steps)", "eval.steps" \
+  }
 
 static const option train_options[] = {
     DATA_OPTIONS,
     {"--train-steps", OPTION_VALUE, "N", "the global step to stop at (train.steps)", "train.steps"},
-    {"--train-batch-size", OPTION_VALUE, "N", "rows of a training batch (train.batch_size)", "train.batch_size"},
+    {"--train-batch-size", OPTION_VALUE, "N", "rows of a training batch (train.batch_size)",
+     "train.batch_size"},
     {"--num-epochs", OPTION_VALUE, "N", "passes over the data (train.epochs)", "train.epochs"},
     {"--overwrite", OPTION_FLAG, "", "start anew: removes what the job directory holds", NULL},
     {"--no-eval", OPTION_FLAG, "", "do not evaluate and export at the end", NULL},
@@ -40,9 +45,12 @@ typedef struct meter {
 } meter;
 
 static void print_left(double seconds) {
-  if (seconds < 60) fprintf(stderr, "%.0fs left", seconds);
-  else if (seconds < 3600) fprintf(stderr, "%.0fm%02.0fs left", seconds / 60, (double)((long)seconds % 60));
-  else fprintf(stderr, "%.0fh%02.0fm left", seconds / 3600, (double)((long)seconds % 3600) / 60);
+  if (seconds < 60)
+    fprintf(stderr, "%.0fs left", seconds);
+  else if (seconds < 3600)
+    fprintf(stderr, "%.0fm%02.0fs left", seconds / 60, (double)((long)seconds % 60));
+  else
+    fprintf(stderr, "%.0fh%02.0fm left", seconds / 3600, (double)((long)seconds % 3600) / 60);
 }
 
 static bool on_progress(void *context, const leat_job_progress *p) {
@@ -52,7 +60,8 @@ static bool on_progress(void *context, const leat_job_progress *p) {
     int done = p->last_step ? (int)(WIDTH * p->step / p->last_step) : WIDTH;
     fprintf(stderr, "\r\033[K[");
     for (int i = 0; i < WIDTH; i++) fputc(i < done ? '#' : '.', stderr);
-    fprintf(stderr, "] step %lld/%lld  loss %.4f  %.0f steps/s  ", (long long)p->step, (long long)p->last_step, p->loss, p->steps_per_second);
+    fprintf(stderr, "] step %lld/%lld  loss %.4f  %.0f steps/s  ", (long long)p->step,
+            (long long)p->last_step, p->loss, p->steps_per_second);
     if (p->steps_per_second > 0) print_left((double)(p->last_step - p->step) / p->steps_per_second);
     m->shown = true;
   }
@@ -72,20 +81,25 @@ static void print_saving_line(const leat_metric_values *m) {
   bool stepped = false;
   for (int i = 0; i <= m->count; i++) {
     bool here = !stepped && (i == m->count || strcmp(m->names[i], "global_step") > 0);
-    if (here) fprintf(stderr, "%sglobal_step = %lld", i ? ", " : "", (long long)m->global_step), stepped = true;
-    if (i < m->count) fprintf(stderr, "%s%s = %.7g", i || here ? ", " : "", m->names[i], m->values[i]);
+    if (here)
+      fprintf(stderr, "%sglobal_step = %lld", i ? ", " : "", (long long)m->global_step),
+          stepped = true;
+    if (i < m->count)
+      fprintf(stderr, "%s%s = %.7g", i || here ? ", " : "", m->names[i], m->values[i]);
   }
   fprintf(stderr, "\n");
 }
 
-static void print_json(const leat_metric_values *m, const char *job_dir, const char *export_dir, double seconds) {
+static void print_json(const leat_metric_values *m, const char *job_dir, const char *export_dir,
+                       double seconds) {
   leat_buf text = {0};
   leat_json_writer w = {.out = &text};
   leat_json_open(&w, '{');
   if (m) {
     leat_json_key(&w, LEAT_STR("metrics"));
     leat_json_open(&w, '{');
-    for (int i = 0; i < m->count; i++) leat_json_key(&w, leat_str_of(m->names[i])), leat_json_f64(&w, m->values[i]);
+    for (int i = 0; i < m->count; i++)
+      leat_json_key(&w, leat_str_of(m->names[i])), leat_json_f64(&w, m->values[i]);
     leat_json_key(&w, LEAT_STR("global_step"));
     leat_json_i64(&w, m->global_step);
     leat_json_close(&w, '}');
@@ -104,7 +118,8 @@ static void print_json(const leat_metric_values *m, const char *job_dir, const c
 }
 
 // --- Commands -----------------------------------------------------------------------------------
-static leat_status evaluate_and_export(args *a, leat_job *job, const leat_config *c, const char *dir, int64_t start, leat_error *err) {
+static leat_status evaluate_and_export(args *a, leat_job *job, const leat_config *c,
+                                       const char *dir, int64_t start, leat_error *err) {
   leat_metric_values metrics = {0};
   char *exported = NULL;
   leat_status status = LEAT_OK;
@@ -114,7 +129,8 @@ static leat_status evaluate_and_export(args *a, leat_job *job, const leat_config
   }
   if (!status) status = leat_job_export(job, &exported, err);
   double seconds = (double)(leat_clock_ns() - start) * 1e-9;
-  if (!status && a->json) print_json(c->eval_files.count ? &metrics : NULL, dir, exported, seconds);
+  if (!status && a->json)
+    print_json(c->eval_files.count ? &metrics : NULL, dir, exported, seconds);
   else if (!status) {
     if (c->eval_files.count) print_metrics(&metrics);
     printf("exported to %s\n", exported);
@@ -126,7 +142,8 @@ static leat_status evaluate_and_export(args *a, leat_job *job, const leat_config
 static int open_config(args *a, leat_config *config, const char **dir) {
   leat_error err = {0};
   if (a->words.count != 1) return usage_error(a, "one MODEL.yaml is needed");
-  if (leat_config_load(config, a->words.at[0], a->overrides.at, a->overrides.count, &err)) return fail_with(a, &err);
+  if (leat_config_load(config, a->words.at[0], a->overrides.at, a->overrides.count, &err))
+    return fail_with(a, &err);
   *dir = args_get(a, "--job-dir");
   if (*dir) return -1;
   leat_config_deinit(config);
@@ -145,17 +162,24 @@ static int run_train(args *a) {
   struct sigaction action = {.sa_handler = on_interrupt};
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
-  leat_job_options options = {.overwrite = args_get(a, "--overwrite") != NULL, .progress = on_progress, .context = &m};
+  leat_job_options options = {
+      .overwrite = args_get(a, "--overwrite") != NULL, .progress = on_progress, .context = &m};
   leat_status status = leat_job_open(&job, &config, dir, true, &options, &err);
   int64_t first = status ? 0 : leat_job_step(job);
   if (!status && first) fprintf(stderr, "continuing %s at step %lld\n", dir, (long long)first);
-  if (!status && first >= config.steps) fprintf(stderr, "step %lld is reached already; --train-steps N goes on, --overwrite starts anew\n", (long long)config.steps);
+  if (!status && first >= config.steps)
+    fprintf(stderr,
+            "step %lld is reached already; --train-steps N goes on, --overwrite starts anew\n",
+            (long long)config.steps);
   if (!status) status = leat_job_train(job, &err);
   if (m.shown) fprintf(stderr, "\n");
   if (status == LEAT_CANCELLED)
-    fprintf(stderr, "saved at step %lld; the same command goes on from there\n", (long long)leat_job_step(job));
-  else if (!status && !args_get(a, "--no-eval")) status = evaluate_and_export(a, job, &config, dir, start, &err);
-  else if (!status && a->json) print_json(NULL, dir, NULL, (double)(leat_clock_ns() - start) * 1e-9);
+    fprintf(stderr, "saved at step %lld; the same command goes on from there\n",
+            (long long)leat_job_step(job));
+  else if (!status && !args_get(a, "--no-eval"))
+    status = evaluate_and_export(a, job, &config, dir, start, &err);
+  else if (!status && a->json)
+    print_json(NULL, dir, NULL, (double)(leat_clock_ns() - start) * 1e-9);
   leat_job_close(job);
   leat_config_deinit(&config);
   if (status == LEAT_CANCELLED) return 130;
@@ -174,8 +198,10 @@ static int run_evaluate(args *a) {
   leat_status status = leat_job_open(&job, &config, dir, false, NULL, &err);
   if (!status) status = leat_job_evaluate(job, &metrics, &err);
   if (!status) print_saving_line(&metrics);
-  if (!status && a->json) print_json(&metrics, dir, NULL, (double)(leat_clock_ns() - start) * 1e-9);
-  else if (!status) print_metrics(&metrics);
+  if (!status && a->json)
+    print_json(&metrics, dir, NULL, (double)(leat_clock_ns() - start) * 1e-9);
+  else if (!status)
+    print_metrics(&metrics);
   leat_job_close(job);
   leat_config_deinit(&config);
   return status ? fail_with(a, &err) : EXIT_GOOD;
@@ -192,18 +218,32 @@ static int run_export(args *a) {
   if (code >= 0) return code;
   leat_status status = leat_job_open(&job, &config, dir, false, NULL, &err);
   if (!status) status = leat_job_export(job, &path, &err);
-  if (!status && a->json) print_json(NULL, dir, path, (double)(leat_clock_ns() - start) * 1e-9);
-  else if (!status) printf("%s\n", path);
+  if (!status && a->json)
+    print_json(NULL, dir, path, (double)(leat_clock_ns() - start) * 1e-9);
+  else if (!status)
+    printf("%s\n", path);
   leat__free(path);
   leat_job_close(job);
   leat_config_deinit(&config);
   return status ? fail_with(a, &err) : EXIT_GOOD;
 }
 
-const command command_train = {"train", "MODEL.yaml --job-dir DIR [options]",
-                               "Trains a model, evaluates and exports it. A job directory that exists is continued.",
-                               train_options, true, run_train};
-const command command_evaluate = {"evaluate", "MODEL.yaml --job-dir DIR [options]",
-                                  "Evaluates the newest checkpoint of a job.", evaluate_options, true, run_evaluate};
-const command command_export = {"export", "MODEL.yaml --job-dir DIR [options]",
-                                "Writes the newest checkpoint of a job as a saved model.", export_options, true, run_export};
+const command command_train = {
+    "train",
+    "MODEL.yaml --job-dir DIR [options]",
+    "Trains a model, evaluates and exports it. A job directory that exists is continued.",
+    train_options,
+    true,
+    run_train};
+const command command_evaluate = {"evaluate",
+                                  "MODEL.yaml --job-dir DIR [options]",
+                                  "Evaluates the newest checkpoint of a job.",
+                                  evaluate_options,
+                                  true,
+                                  run_evaluate};
+const command command_export = {"export",
+                                "MODEL.yaml --job-dir DIR [options]",
+                                "Writes the newest checkpoint of a job as a saved model.",
+                                export_options,
+                                true,
+                                run_export};

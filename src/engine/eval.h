@@ -11,13 +11,13 @@ typedef struct leat_pool leat_pool;
 
 typedef struct leat_call {
   leat_exec *exec;
-  leat_state *state;       // may be NULL
+  leat_state *state;  // may be NULL
   const leat_node *node;
-  leat_tensor **in;        // operands; borrowed
-  uint64_t dies;           // bit i: operand i (of the first 64) is not used after this node
-  leat_tensor **out;       // results to make
-  int64_t *env;            // values of the graph's symbols
-  void **cache;            // a place for what the node prepares once (freed with `leat__free_cache`)
+  leat_tensor **in;   // operands; borrowed
+  uint64_t dies;      // bit i: operand i (of the first 64) is not used after this node
+  leat_tensor **out;  // results to make
+  int64_t *env;       // values of the graph's symbols
+  void **cache;       // a place for what the node prepares once (freed with `leat__free_cache`)
   leat_error *err;
 } leat_call;
 
@@ -59,7 +59,8 @@ typedef struct leat_loop {
 void leat__loop_init(leat_loop *loop, int rank, const int64_t *dims, int operands,
                      const int64_t *const *strides);
 // Calls fn for each run along the innermost axis: offsets of the operands, in elements.
-void leat__loop_run(const leat_loop *loop, void (*fn)(void *ctx, const int64_t *offsets), void *ctx);
+void leat__loop_run(const leat_loop *loop, void (*fn)(void *ctx, const int64_t *offsets),
+                    void *ctx);
 static inline int64_t leat__loop_inner(const leat_loop *loop) {
   return loop->rank ? loop->dims[loop->rank - 1] : 1;
 }

@@ -13,7 +13,8 @@ leat_status leat__eval_custom_gradient(leat_call *c) { return leat__eval_call(c)
 
 leat_status leat__eval_cond(leat_call *c) {
   bool yes = *(uint8_t *)c->in[0]->data;
-  return leat__call_func(c, c->node->attrs[yes ? 0 : 1].func, c->in + 1, c->node->input_count - 1, c->out);
+  return leat__call_func(c, c->node->attrs[yes ? 0 : 1].func, c->in + 1, c->node->input_count - 1,
+                         c->out);
 }
 
 static void unref_all(leat_tensor **list, int count) {
@@ -53,7 +54,8 @@ leat_status leat__eval_while(leat_call *c) {
 
 // Row `at` of a stacked array.
 static leat_status row_view(leat_tensor *x, int64_t at, leat_tensor **out, leat_error *err) {
-  return leat_tensor_view(out, x, x->rank - 1, x->dims + 1, x->strides + 1, at * x->strides[0], err);
+  return leat_tensor_view(out, x, x->rank - 1, x->dims + 1, x->strides + 1, at * x->strides[0],
+                          err);
 }
 
 static leat_status store_row(leat_tensor *out, int64_t at, leat_tensor *row, leat_error *err) {
@@ -74,7 +76,9 @@ leat_status leat__eval_scan(leat_call *c) {
   leat_tensor **args = leat__calloc((size_t)(count + outputs + 2), sizeof *args);
   if (!args) return leat__oom(c->err, sizeof *args);
   leat_tensor **out = args + count + 1;
-  leat_status status = trips < 0 ? leat_error_set(c->err, LEAT_INVALID_ARGUMENT, "unknown number of trips") : LEAT_OK;
+  leat_status status =
+      trips < 0 ? leat_error_set(c->err, LEAT_INVALID_ARGUMENT, "unknown number of trips")
+                : LEAT_OK;
   for (int i = carries; !status && i < outputs; i++) status = leat__call_new(c, i);
   for (int i = 0; i < count; i++)
     if (i < carries || i >= carries + scanned) args[i + 1] = leat_tensor_ref(c->in[i]);
@@ -85,7 +89,8 @@ leat_status leat__eval_scan(leat_call *c) {
     for (int i = carries; !status && i < carries + scanned; i++)
       status = row_view(c->in[i], at, &args[i + 1], c->err);
     if (!status) status = leat__call_func(c, body, args, count + 1, out);
-    for (int i = carries; !status && i < outputs; i++) status = store_row(c->out[i], at, out[i], c->err);
+    for (int i = carries; !status && i < outputs; i++)
+      status = store_row(c->out[i], at, out[i], c->err);
     for (int i = 0; !status && i < carries; i++) {
       leat_tensor_unref(args[i + 1]);
       args[i + 1] = leat_tensor_ref(out[i]);
@@ -105,7 +110,8 @@ leat_status leat__eval_var_read(leat_call *c) {
   const leat_var *var = c->node->attrs[0].var;
   leat_tensor *value = c->state ? leat_state_get(c->state, var) : NULL;
   if (!value)
-    return leat_error_set(c->err, LEAT_FAILED_PRECONDITION, "variable '%s' has no value", var->name);
+    return leat_error_set(c->err, LEAT_FAILED_PRECONDITION, "variable '%s' has no value",
+                          var->name);
   c->out[0] = leat_tensor_ref(value);
   return LEAT_OK;
 }
@@ -126,7 +132,8 @@ leat_status leat__eval_assert(leat_call *c) {
   if (status) return status;
   for (int64_t i = 0; !status && i < x->count; i++)
     if (!((uint8_t *)x->data)[i])
-      status = leat_error_set(c->err, LEAT_INVALID_ARGUMENT, "%s (element %lld)", c->node->attrs[0].str, (long long)i);
+      status = leat_error_set(c->err, LEAT_INVALID_ARGUMENT, "%s (element %lld)",
+                              c->node->attrs[0].str, (long long)i);
   leat_tensor_unref(x);
   return status;
 }
@@ -140,7 +147,8 @@ leat_status leat__eval_print(leat_call *c) {
 // --- Collectives: one worker has everything already ---------------------------------------------
 static leat_status alone(leat_call *c, int64_t workers) {
   if (workers != 1)
-    return leat_error_set(c->err, LEAT_FAILED_PRECONDITION, "%lld workers expected, this is one", (long long)workers);
+    return leat_error_set(c->err, LEAT_FAILED_PRECONDITION, "%lld workers expected, this is one",
+                          (long long)workers);
   c->out[0] = leat_tensor_ref(c->in[0]);
   return LEAT_OK;
 }
@@ -153,7 +161,9 @@ static leat_str call_name(const leat_node *node) {
   return (leat_str){node->attrs[0].str, (size_t)node->attrs[0].count};
 }
 
-leat_status leat__eval_host_call(leat_call *c) { return leat__host_eval(c, leat__host_find(call_name(c->node))); }
+leat_status leat__eval_host_call(leat_call *c) {
+  return leat__host_eval(c, leat__host_find(call_name(c->node)));
+}
 
 static leat_status check_custom(leat_call *c, int i) {
   int64_t dims[LEAT_MAX_RANK];

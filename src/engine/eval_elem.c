@@ -9,7 +9,22 @@ typedef void (*binary_fn)(void *out, const void *x, int xs, const void *y, int y
 typedef void (*compare_fn)(uint8_t *out, const void *x, int xs, const void *y, int ys, size_t n);
 typedef void (*unary_fn)(void *out, const void *x, size_t n);
 
-enum { B_ADD, B_SUB, B_MUL, B_DIV, B_REM, B_POW, B_MAX, B_MIN, B_AND, B_OR, B_XOR, B_SHL, B_SHR, B_COUNT };
+enum {
+  B_ADD,
+  B_SUB,
+  B_MUL,
+  B_DIV,
+  B_REM,
+  B_POW,
+  B_MAX,
+  B_MIN,
+  B_AND,
+  B_OR,
+  B_XOR,
+  B_SHL,
+  B_SHR,
+  B_COUNT
+};
 enum { U_NEG, U_ABS, U_SIGN, U_NOT, U_COUNT };
 
 typedef struct elem_table {
@@ -86,16 +101,17 @@ static void pick_up(void *to, const char *from, int64_t step, size_t n, size_t w
       for (size_t i = 0; i < n; i++) memcpy(out + 8 * i, from + (int64_t)i * step * 8, 8);
       break;
     default:
-      for (size_t i = 0; i < n; i++) memcpy(out + width * i, from + (int64_t)i * step * (int64_t)width, width);
+      for (size_t i = 0; i < n; i++)
+        memcpy(out + width * i, from + (int64_t)i * step * (int64_t)width, width);
   }
 }
 
 typedef struct operand {
   const char *data;
-  int64_t step;        // 0, 1 or any
+  int64_t step;  // 0, 1 or any
   size_t width;
-  leat_dtype small;    // f16 or bf16: widened to f32 piece by piece; else NONE
-  char *piece;         // room for PIECE elements, during a run
+  leat_dtype small;  // f16 or bf16: widened to f32 piece by piece; else NONE
+  char *piece;       // room for PIECE elements, during a run
 } operand;
 
 static void widen(leat_dtype dtype, float *out, const void *x, size_t n) {
@@ -131,7 +147,7 @@ typedef struct elem_run {
   leat_loop loop;
   operand in[3];
   int count;
-  char *out;          // advances with the runs: results are dense
+  char *out;  // advances with the runs: results are dense
   size_t out_width;
   leat_dtype out_small;
   void (*inner)(struct elem_run *run, void *out, const void *const *in, const int *step, size_t n);
@@ -188,7 +204,8 @@ static leat_status run_elements(leat_call *c, elem_run *run, leat_tensor *const 
 }
 
 // --- Unary --------------------------------------------------------------------------------------
-static void inner_unary(elem_run *run, void *out, const void *const *in, const int *step, size_t n) {
+static void inner_unary(elem_run *run, void *out, const void *const *in, const int *step,
+                        size_t n) {
   if (step[0]) {
     run->unary(out, in[0], n);
     return;
@@ -275,7 +292,8 @@ leat_status leat__eval_stop_gradient(leat_call *c) {
 }
 
 // --- Binary -------------------------------------------------------------------------------------
-static void inner_binary(elem_run *run, void *out, const void *const *in, const int *step, size_t n) {
+static void inner_binary(elem_run *run, void *out, const void *const *in, const int *step,
+                         size_t n) {
   run->binary(out, in[0], step[0], in[1], step[1], n);
 }
 
@@ -290,9 +308,9 @@ static void rem_f64(void *out, const void *x, int xs, const void *y, int ys, siz
 }
 
 static binary_fn binary_of(leat_dtype dtype, int id) {
-  static const int8_t vec_ids[B_COUNT] = {[B_ADD] = VEC_ADD, [B_SUB] = VEC_SUB, [B_MUL] = VEC_MUL,
-                                          [B_DIV] = VEC_DIV, [B_POW] = VEC_POW, [B_MAX] = VEC_MAX,
-                                          [B_MIN] = VEC_MIN};
+  static const int8_t vec_ids[B_COUNT] = {
+      [B_ADD] = VEC_ADD, [B_SUB] = VEC_SUB, [B_MUL] = VEC_MUL, [B_DIV] = VEC_DIV,
+      [B_POW] = VEC_POW, [B_MAX] = VEC_MAX, [B_MIN] = VEC_MIN};
   const leat_vec *vec = leat__vec();
   if (!leat_dtype_is_float(dtype)) return integer_table(dtype)->binary[id];
   if (id == B_REM) return dtype == LEAT_DTYPE_F64 ? rem_f64 : rem_f32;
@@ -323,14 +341,15 @@ leat_status leat__eval_shl(leat_call *c) { return run_binary(c, B_SHL); }
 leat_status leat__eval_shr(leat_call *c) { return run_binary(c, B_SHR); }
 
 // --- Comparisons --------------------------------------------------------------------------------
-static void inner_compare(elem_run *run, void *out, const void *const *in, const int *step, size_t n) {
+static void inner_compare(elem_run *run, void *out, const void *const *in, const int *step,
+                          size_t n) {
   run->compare(out, in[0], step[0], in[1], step[1], n);
 }
 
-#define COMPARE_F64(name, op)                                                                   \
-  static void name##_f64(uint8_t *o, const void *x, int xs, const void *y, int ys, size_t n) {  \
-    const double *p = x, *q = y;                                                                \
-    for (size_t i = 0; i < n; i++) o[i] = p[xs ? i : 0] op q[ys ? i : 0];                       \
+#define COMPARE_F64(name, op)                                                                  \
+  static void name##_f64(uint8_t *o, const void *x, int xs, const void *y, int ys, size_t n) { \
+    const double *p = x, *q = y;                                                               \
+    for (size_t i = 0; i < n; i++) o[i] = p[xs ? i : 0] op q[ys ? i : 0];                      \
   }
 COMPARE_F64(eq, ==)
 COMPARE_F64(ne, !=)
@@ -359,9 +378,12 @@ static leat_status run_compare(leat_call *c, leat_vec_compare id) {
   leat_status status = leat__call_new(c, 0);
   if (status) return status;
   elem_run run = {.inner = inner_compare};
-  if (dtype == LEAT_DTYPE_F64) run.compare = compare_f64[id];
-  else if (leat_dtype_is_float(dtype)) run.compare = (compare_fn)leat__vec()->compare_f32[id];
-  else run.compare = integer_table(dtype)->compare[id];
+  if (dtype == LEAT_DTYPE_F64)
+    run.compare = compare_f64[id];
+  else if (leat_dtype_is_float(dtype))
+    run.compare = (compare_fn)leat__vec()->compare_f32[id];
+  else
+    run.compare = integer_table(dtype)->compare[id];
   return run_elements(c, &run, c->in, 2);
 }
 
@@ -371,7 +393,8 @@ leat_status leat__eval_lt(leat_call *c) { return run_compare(c, VEC_LT); }
 leat_status leat__eval_le(leat_call *c) { return run_compare(c, VEC_LE); }
 
 // --- Select -------------------------------------------------------------------------------------
-static void inner_select(elem_run *run, void *out, const void *const *in, const int *step, size_t n) {
+static void inner_select(elem_run *run, void *out, const void *const *in, const int *step,
+                         size_t n) {
   size_t width = run->select_width;
   const uint8_t *p = in[0];
   if (width == 4) {
@@ -465,27 +488,57 @@ static uint64_t to_u64(double x, double high) {
   return (uint64_t)x;
 }
 
-#define STORE_FLOATS(SOURCE, wide, odd)                                                        \
-  case LEAT_DTYPE_F32: for (size_t i = 0; i < n; i++) ((float *)out)[i] = (float)x[i]; break;  \
-  case LEAT_DTYPE_F64: for (size_t i = 0; i < n; i++) ((double *)out)[i] = (double)x[i]; break; \
-  case LEAT_DTYPE_F16:                                                                         \
-  case LEAT_DTYPE_BF16: {                                                                      \
-    float piece[PIECE];                                                                        \
-    for (size_t i = 0; i < n; i++) piece[i] = odd_f32(odd(x[i]));                              \
-    narrow(to, out, piece, n);                                                                 \
-    break;                                                                                     \
-  }                                                                                            \
-  case LEAT_DTYPE_BOOL: for (size_t i = 0; i < n; i++) ((uint8_t *)out)[i] = x[i] != 0; break;
+#define STORE_FLOATS(SOURCE, wide, odd)                               \
+  case LEAT_DTYPE_F32:                                                \
+    for (size_t i = 0; i < n; i++) ((float *)out)[i] = (float)x[i];   \
+    break;                                                            \
+  case LEAT_DTYPE_F64:                                                \
+    for (size_t i = 0; i < n; i++) ((double *)out)[i] = (double)x[i]; \
+    break;                                                            \
+  case LEAT_DTYPE_F16:                                                \
+  case LEAT_DTYPE_BF16: {                                             \
+    float piece[PIECE];                                               \
+    for (size_t i = 0; i < n; i++) piece[i] = odd_f32(odd(x[i]));     \
+    narrow(to, out, piece, n);                                        \
+    break;                                                            \
+  }                                                                   \
+  case LEAT_DTYPE_BOOL:                                               \
+    for (size_t i = 0; i < n; i++) ((uint8_t *)out)[i] = x[i] != 0;   \
+    break;
 
-#define STORE_INTEGERS(convert_signed, convert_unsigned)                                          \
-  case LEAT_DTYPE_I8: for (size_t i = 0; i < n; i++) ((int8_t *)out)[i] = (int8_t)convert_signed(x[i], -0x1p7, 0x1p7 - 1); break;       \
-  case LEAT_DTYPE_I16: for (size_t i = 0; i < n; i++) ((int16_t *)out)[i] = (int16_t)convert_signed(x[i], -0x1p15, 0x1p15 - 1); break;  \
-  case LEAT_DTYPE_I32: for (size_t i = 0; i < n; i++) ((int32_t *)out)[i] = (int32_t)convert_signed(x[i], -0x1p31, 0x1p31 - 1); break;  \
-  case LEAT_DTYPE_I64: for (size_t i = 0; i < n; i++) ((int64_t *)out)[i] = (int64_t)convert_signed(x[i], -0x1p63, 0x1p63); break;      \
-  case LEAT_DTYPE_U8: for (size_t i = 0; i < n; i++) ((uint8_t *)out)[i] = (uint8_t)convert_unsigned(x[i], 0x1p8 - 1); break;           \
-  case LEAT_DTYPE_U16: for (size_t i = 0; i < n; i++) ((uint16_t *)out)[i] = (uint16_t)convert_unsigned(x[i], 0x1p16 - 1); break;       \
-  case LEAT_DTYPE_U32: for (size_t i = 0; i < n; i++) ((uint32_t *)out)[i] = (uint32_t)convert_unsigned(x[i], 0x1p32 - 1); break;       \
-  case LEAT_DTYPE_U64: for (size_t i = 0; i < n; i++) ((uint64_t *)out)[i] = (uint64_t)convert_unsigned(x[i], 0x1p64); break;
+#define STORE_INTEGERS(convert_signed, convert_unsigned)                        \
+  case LEAT_DTYPE_I8:                                                           \
+    for (size_t i = 0; i < n; i++)                                              \
+      ((int8_t *)out)[i] = (int8_t)convert_signed(x[i], -0x1p7, 0x1p7 - 1);     \
+    break;                                                                      \
+  case LEAT_DTYPE_I16:                                                          \
+    for (size_t i = 0; i < n; i++)                                              \
+      ((int16_t *)out)[i] = (int16_t)convert_signed(x[i], -0x1p15, 0x1p15 - 1); \
+    break;                                                                      \
+  case LEAT_DTYPE_I32:                                                          \
+    for (size_t i = 0; i < n; i++)                                              \
+      ((int32_t *)out)[i] = (int32_t)convert_signed(x[i], -0x1p31, 0x1p31 - 1); \
+    break;                                                                      \
+  case LEAT_DTYPE_I64:                                                          \
+    for (size_t i = 0; i < n; i++)                                              \
+      ((int64_t *)out)[i] = (int64_t)convert_signed(x[i], -0x1p63, 0x1p63);     \
+    break;                                                                      \
+  case LEAT_DTYPE_U8:                                                           \
+    for (size_t i = 0; i < n; i++)                                              \
+      ((uint8_t *)out)[i] = (uint8_t)convert_unsigned(x[i], 0x1p8 - 1);         \
+    break;                                                                      \
+  case LEAT_DTYPE_U16:                                                          \
+    for (size_t i = 0; i < n; i++)                                              \
+      ((uint16_t *)out)[i] = (uint16_t)convert_unsigned(x[i], 0x1p16 - 1);      \
+    break;                                                                      \
+  case LEAT_DTYPE_U32:                                                          \
+    for (size_t i = 0; i < n; i++)                                              \
+      ((uint32_t *)out)[i] = (uint32_t)convert_unsigned(x[i], 0x1p32 - 1);      \
+    break;                                                                      \
+  case LEAT_DTYPE_U64:                                                          \
+    for (size_t i = 0; i < n; i++)                                              \
+      ((uint64_t *)out)[i] = (uint64_t)convert_unsigned(x[i], 0x1p64);          \
+    break;
 
 #define WRAP_SIGNED(x, low, high) (x)
 #define WRAP_UNSIGNED(x, high) (x)
@@ -515,7 +568,8 @@ static void store_u64(leat_dtype to, void *out, const uint64_t *x, size_t n) {
   }
 }
 
-#define LOAD(type, to) for (size_t i = 0; i < n; i++) ((to *)out)[i] = ((const type *)x)[i]
+#define LOAD(type, to) \
+  for (size_t i = 0; i < n; i++) ((to *)out)[i] = ((const type *)x)[i]
 static void load_wide(leat_dtype from, void *out, const void *x, size_t n) {
   float piece[PIECE];
   switch (from) {
@@ -551,9 +605,12 @@ leat_status leat__eval_cast(leat_call *c) {
     uint64_t wide[PIECE];
     char *out = (char *)c->out[0]->data + (size_t)at * out_width;
     load_wide(from, wide, (char *)x->data + (size_t)at * in_width, n);
-    if (kind == LEAT_KIND_FLOAT) store_f64(to, out, (const double *)(const void *)wide, n);
-    else if (kind == LEAT_KIND_INT) store_i64(to, out, (const int64_t *)(const void *)wide, n);
-    else store_u64(to, out, wide, n);
+    if (kind == LEAT_KIND_FLOAT)
+      store_f64(to, out, (const double *)(const void *)wide, n);
+    else if (kind == LEAT_KIND_INT)
+      store_i64(to, out, (const int64_t *)(const void *)wide, n);
+    else
+      store_u64(to, out, wide, n);
   }
   leat_tensor_unref(x);
   return status;

@@ -61,7 +61,8 @@ leat_status leat__eval_gather(leat_call *c) {
   leat_status status = leat__call_dense(c, 0, &x);
   int64_t axis = c->node->attrs[0].i, mode = c->node->attrs[1].i, at = -1;
   if (!status) status = read_index(c, 1, &index);
-  if (!status && x->dtype == LEAT_DTYPE_STRING) status = gather_strings(c, x, index);
+  if (!status && x->dtype == LEAT_DTYPE_STRING)
+    status = gather_strings(c, x, index);
   else if (!status && !(status = leat__call_new(c, 0))) {
     slabs s = slabs_of(x, axis, index);
     size_t slab = (size_t)s.inner * leat_dtype_bytes(x->dtype);
@@ -70,8 +71,10 @@ leat_status leat__eval_gather(leat_call *c) {
       for (int64_t k = 0; !status && k < s.count; k++, to += slab) {
         status = place(c, mode, s.n, ((int64_t *)index->data)[k], k, &at);
         if (status) break;
-        if (at < 0) memset(to, 0, slab);
-        else memcpy(to, (char *)x->data + (size_t)(o * s.n + at) * slab, slab);
+        if (at < 0)
+          memset(to, 0, slab);
+        else
+          memcpy(to, (char *)x->data + (size_t)(o * s.n + at) * slab, slab);
       }
   }
   leat_tensor_unref(x);
@@ -81,7 +84,8 @@ leat_status leat__eval_gather(leat_call *c) {
 
 // out = out (kind) y over n elements of a computed type.
 static void combine_slab(leat_dtype dtype, int64_t kind, void *out, const void *y, size_t n) {
-  static const leat_vec_binary ids[] = {[SCATTER_ADD] = VEC_ADD, [SCATTER_MIN] = VEC_MIN, [SCATTER_MAX] = VEC_MAX};
+  static const leat_vec_binary ids[] = {
+      [SCATTER_ADD] = VEC_ADD, [SCATTER_MIN] = VEC_MIN, [SCATTER_MAX] = VEC_MAX};
   const leat_vec *vec = leat__vec();
   if (kind == SCATTER_SET) {
     memcpy(out, y, n * leat_dtype_bytes(dtype));
@@ -94,7 +98,8 @@ static void combine_slab(leat_dtype dtype, int64_t kind, void *out, const void *
     bool is_signed = leat_dtype_kind_of(dtype) == LEAT_KIND_INT;
     for (size_t i = 0; i < n; i++) {
       char *to = (char *)out + i * width;
-      uint64_t a = leat__load_integer(dtype, to), b = leat__load_integer(dtype, (const char *)y + i * width);
+      uint64_t a = leat__load_integer(dtype, to),
+               b = leat__load_integer(dtype, (const char *)y + i * width);
       bool less = is_signed ? (int64_t)b < (int64_t)a : b < a;
       uint64_t r = kind == SCATTER_ADD ? a + b : (kind == SCATTER_MIN) == less ? b : a;
       memcpy(to, &r, width);
@@ -104,7 +109,8 @@ static void combine_slab(leat_dtype dtype, int64_t kind, void *out, const void *
 
 leat_status leat__eval_scatter(leat_call *c) {
   leat_tensor *x = NULL, *y = NULL, *index = NULL, *out = NULL, *wide[2] = {NULL};
-  int64_t axis = c->node->attrs[0].i, kind = c->node->attrs[1].i, mode = c->node->attrs[2].i, at = -1;
+  int64_t axis = c->node->attrs[0].i, kind = c->node->attrs[1].i, mode = c->node->attrs[2].i,
+          at = -1;
   if (c->in[0]->dtype == LEAT_DTYPE_STRING)
     return leat_error_set(c->err, LEAT_UNIMPLEMENTED, "strings cannot be scattered");
   leat_status status = read_index(c, 1, &index);
@@ -112,8 +118,10 @@ leat_status leat__eval_scatter(leat_call *c) {
   if (!status) status = leat__widened(c->in[2], &wide[1], c->err);
   if (!status) status = leat_tensor_dense(&y, wide[1], c->err);
   bool small = !status && wide[0] != c->in[0];
-  if (!status && !small && leat__call_can_reuse(c, 0, 0)) out = leat_tensor_ref(c->in[0]);
-  else if (!status) status = leat_tensor_clone(&out, wide[0], c->err);
+  if (!status && !small && leat__call_can_reuse(c, 0, 0))
+    out = leat_tensor_ref(c->in[0]);
+  else if (!status)
+    status = leat_tensor_clone(&out, wide[0], c->err);
   if (!status) {
     slabs s = slabs_of(out, axis, index);
     size_t slab = (size_t)s.inner * leat_dtype_bytes(out->dtype);
@@ -122,7 +130,8 @@ leat_status leat__eval_scatter(leat_call *c) {
       for (int64_t k = 0; !status && k < s.count; k++, from += slab) {
         status = place(c, mode, s.n, ((int64_t *)index->data)[k], k, &at);
         if (!status && at >= 0)
-          combine_slab(out->dtype, kind, (char *)out->data + (size_t)(o * s.n + at) * slab, from, (size_t)s.inner);
+          combine_slab(out->dtype, kind, (char *)out->data + (size_t)(o * s.n + at) * slab, from,
+                       (size_t)s.inner);
       }
   }
   if (!status && small) {
@@ -147,17 +156,26 @@ static void fill_identity(leat_tensor *out, int64_t kind) {
   int bits = leat_dtype_bits(dtype);
   uint64_t whole = kind == REDUCE_PROD ? 1 : 0;
   if (kind == REDUCE_MAX) whole = is_signed ? (uint64_t)(INT64_MIN >> (64 - bits)) : 0;
-  if (kind == REDUCE_MIN) whole = is_signed ? (uint64_t)INT64_MAX >> (64 - bits) : UINT64_MAX >> (64 - bits);
-  double real = kind == REDUCE_PROD ? 1 : kind == REDUCE_MAX ? -__builtin_inf() : kind == REDUCE_MIN ? __builtin_inf() : 0;
+  if (kind == REDUCE_MIN)
+    whole = is_signed ? (uint64_t)INT64_MAX >> (64 - bits) : UINT64_MAX >> (64 - bits);
+  double real = kind == REDUCE_PROD  ? 1
+                : kind == REDUCE_MAX ? -__builtin_inf()
+                : kind == REDUCE_MIN ? __builtin_inf()
+                                     : 0;
   for (int64_t i = 0; i < out->count; i++) {
-    if (dtype == LEAT_DTYPE_F32) ((float *)out->data)[i] = (float)real;
-    else if (dtype == LEAT_DTYPE_F64) ((double *)out->data)[i] = real;
-    else memcpy((char *)out->data + (size_t)i * (size_t)bits / 8, &whole, (size_t)bits / 8);
+    if (dtype == LEAT_DTYPE_F32)
+      ((float *)out->data)[i] = (float)real;
+    else if (dtype == LEAT_DTYPE_F64)
+      ((double *)out->data)[i] = real;
+    else
+      memcpy((char *)out->data + (size_t)i * (size_t)bits / 8, &whole, (size_t)bits / 8);
   }
 }
 
-static void segment_rows(const leat_tensor *x, const leat_tensor *ids, int64_t kind, leat_tensor *out) {
-  static const int64_t kinds[] = {[REDUCE_SUM] = SCATTER_ADD, [REDUCE_MAX] = SCATTER_MAX, [REDUCE_MIN] = SCATTER_MIN};
+static void segment_rows(const leat_tensor *x, const leat_tensor *ids, int64_t kind,
+                         leat_tensor *out) {
+  static const int64_t kinds[] = {
+      [REDUCE_SUM] = SCATTER_ADD, [REDUCE_MAX] = SCATTER_MAX, [REDUCE_MIN] = SCATTER_MIN};
   int64_t n = out->dims[0], inner = n ? out->count / n : 0;
   size_t width = leat_dtype_bytes(x->dtype), slab = (size_t)inner * width;
   const leat_vec *vec = leat__vec();
@@ -167,13 +185,17 @@ static void segment_rows(const leat_tensor *x, const leat_tensor *ids, int64_t k
     if (id < 0 || id >= n) continue;
     void *to = (char *)out->data + (size_t)id * slab;
     const void *from = (char *)x->data + (size_t)k * slab;
-    if (kind != REDUCE_PROD) combine_slab(x->dtype, kinds[kind], to, from, (size_t)inner);
-    else if (x->dtype == LEAT_DTYPE_F32) vec->binary_f32[VEC_MUL](to, to, 1, from, 1, (size_t)inner);
-    else if (x->dtype == LEAT_DTYPE_F64) vec->binary_f64[VEC_MUL](to, to, 1, from, 1, (size_t)inner);
+    if (kind != REDUCE_PROD)
+      combine_slab(x->dtype, kinds[kind], to, from, (size_t)inner);
+    else if (x->dtype == LEAT_DTYPE_F32)
+      vec->binary_f32[VEC_MUL](to, to, 1, from, 1, (size_t)inner);
+    else if (x->dtype == LEAT_DTYPE_F64)
+      vec->binary_f64[VEC_MUL](to, to, 1, from, 1, (size_t)inner);
     else
       for (int64_t i = 0; i < inner; i++) {
         char *at = (char *)to + (size_t)i * width;
-        uint64_t r = leat__load_integer(x->dtype, at) * leat__load_integer(x->dtype, (const char *)from + (size_t)i * width);
+        uint64_t r = leat__load_integer(x->dtype, at) *
+                     leat__load_integer(x->dtype, (const char *)from + (size_t)i * width);
         memcpy(at, &r, width);
       }
   }
@@ -185,7 +207,8 @@ leat_status leat__eval_segment_reduce(leat_call *c) {
   if (!status) status = leat__widened(c->in[0], &wide, c->err);
   if (!status) status = leat_tensor_dense(&x, wide, c->err);
   if (!status) status = leat__call_new(c, 0);
-  if (!status && x->dtype == c->out[0]->dtype) segment_rows(x, ids, c->node->attrs[0].i, c->out[0]);
+  if (!status && x->dtype == c->out[0]->dtype)
+    segment_rows(x, ids, c->node->attrs[0].i, c->out[0]);
   else if (!status) {
     status = leat_tensor_new(&out, x->dtype, c->out[0]->rank, c->out[0]->dims, c->err);
     if (!status) segment_rows(x, ids, c->node->attrs[0].i, out);
@@ -230,9 +253,9 @@ static int by_key(const void *a, const void *b) {
 }
 
 // Sorts the n elements at `from` (a stride apart) and writes the first k with their positions.
-static void sort_line(leat_dtype dtype, const char *from, int64_t stride, int64_t n, bool descending,
-                      bool nan_first, keyed *work, char *values, int64_t *positions,
-                      int64_t out_stride, int64_t k) {
+static void sort_line(leat_dtype dtype, const char *from, int64_t stride, int64_t n,
+                      bool descending, bool nan_first, keyed *work, char *values,
+                      int64_t *positions, int64_t out_stride, int64_t k) {
   size_t width = leat_dtype_bytes(dtype);
   for (int64_t i = 0; i < n; i++) {
     const char *at = from + i * stride * (int64_t)width;
@@ -254,7 +277,8 @@ static leat_status sort_axis(leat_call *c, int64_t axis, bool descending, bool n
   leat_status status = leat__call_dense(c, 0, &x);
   if (!status) status = leat__call_new(c, 0);
   if (!status) status = leat__call_new(c, 1);
-  int64_t n = status ? 0 : x->dims[axis], k = status ? 0 : c->out[0]->dims[axis], outer = 1, inner = 1;
+  int64_t n = status ? 0 : x->dims[axis], k = status ? 0 : c->out[0]->dims[axis], outer = 1,
+          inner = 1;
   for (int i = 0; !status && i < x->rank; i++) {
     if (i < axis) outer *= x->dims[i];
     if (i > axis) inner *= x->dims[i];
@@ -262,12 +286,14 @@ static leat_status sort_axis(leat_call *c, int64_t axis, bool descending, bool n
   keyed *work = status ? NULL : leat__alloc(sizeof *work * (size_t)(n + 1));
   if (!status && !work) status = leat__oom(c->err, sizeof *work * (size_t)n);
   if (!status && k > n)
-    status = leat_error_set(c->err, LEAT_INVALID_ARGUMENT, "%lld of %lld elements", (long long)k, (long long)n);
+    status = leat_error_set(c->err, LEAT_INVALID_ARGUMENT, "%lld of %lld elements", (long long)k,
+                            (long long)n);
   size_t width = status ? 0 : leat_dtype_bytes(x->dtype);
   for (int64_t o = 0; !status && o < outer; o++)
     for (int64_t i = 0; i < inner; i++)
-      sort_line(x->dtype, (char *)x->data + (size_t)(o * n * inner + i) * width, inner, n, descending,
-                nan_first, work, (char *)c->out[0]->data + (size_t)(o * k * inner + i) * width,
+      sort_line(x->dtype, (char *)x->data + (size_t)(o * n * inner + i) * width, inner, n,
+                descending, nan_first, work,
+                (char *)c->out[0]->data + (size_t)(o * k * inner + i) * width,
                 (int64_t *)c->out[1]->data + o * k * inner + i, inner, k);
   leat__free(work);
   leat_tensor_unref(x);
@@ -281,7 +307,8 @@ leat_status leat__eval_sort(leat_call *c) {
 leat_status leat__eval_top_k(leat_call *c) { return sort_axis(c, c->in[0]->rank - 1, true, true); }
 
 // --- Row updates --------------------------------------------------------------------------------
-// Distinct ids in order of first appearance, and for each position its row among them (-1: dropped).
+// Distinct ids in order of first appearance, and for each position its row among them (-1:
+// dropped).
 typedef struct distinct {
   int64_t *ids, *row_of;
   int64_t count;
@@ -311,7 +338,8 @@ static bool find_distinct(const leat_tensor *ids, int64_t limit, distinct *d) {
   return good;
 }
 
-static leat_status sum_rows(leat_call *c, const leat_tensor *rows, const distinct *d, leat_tensor **out) {
+static leat_status sum_rows(leat_call *c, const leat_tensor *rows, const distinct *d,
+                            leat_tensor **out) {
   int64_t dims[LEAT_MAX_RANK];
   memcpy(dims, rows->dims, sizeof dims);
   dims[0] = d->count;
@@ -327,19 +355,23 @@ static leat_status sum_rows(leat_call *c, const leat_tensor *rows, const distinc
   return LEAT_OK;
 }
 
-static leat_status take_rows(leat_call *c, const leat_tensor *table, const distinct *d, leat_tensor **out) {
+static leat_status take_rows(leat_call *c, const leat_tensor *table, const distinct *d,
+                             leat_tensor **out) {
   int64_t dims[LEAT_MAX_RANK];
   memcpy(dims, table->dims, sizeof dims);
   dims[0] = d->count;
   leat_status status = leat_tensor_new(out, table->dtype, table->rank, dims, c->err);
-  size_t slab = table->dims[0] ? (size_t)(table->count / table->dims[0]) * leat_dtype_bytes(table->dtype) : 0;
+  size_t slab =
+      table->dims[0] ? (size_t)(table->count / table->dims[0]) * leat_dtype_bytes(table->dtype) : 0;
   for (int64_t i = 0; !status && i < d->count; i++)
-    memcpy((char *)(*out)->data + (size_t)i * slab, (char *)table->data + (size_t)d->ids[i] * slab, slab);
+    memcpy((char *)(*out)->data + (size_t)i * slab, (char *)table->data + (size_t)d->ids[i] * slab,
+           slab);
   return status;
 }
 
 // Puts rows back; a variable whose tensor somebody else holds is copied first.
-static leat_status put_rows(leat_call *c, leat_var *var, const leat_tensor *rows, const distinct *d) {
+static leat_status put_rows(leat_call *c, leat_var *var, const leat_tensor *rows,
+                            const distinct *d) {
   leat_tensor *table = leat_state_get(c->state, var), *own = NULL, *dense = NULL;
   bool shared = atomic_load(&table->refs) > 1 || atomic_load(&table->buffer->refs) > 1 ||
                 table->buffer->release || !leat_tensor_is_dense(table);
@@ -349,9 +381,12 @@ static leat_status put_rows(leat_call *c, leat_var *var, const leat_tensor *rows
     if (!status) status = leat_state_set(c->state, var, own, c->err);
     table = own;
   }
-  size_t slab = !status && table->dims[0] ? (size_t)(table->count / table->dims[0]) * leat_dtype_bytes(table->dtype) : 0;
+  size_t slab = !status && table->dims[0]
+                    ? (size_t)(table->count / table->dims[0]) * leat_dtype_bytes(table->dtype)
+                    : 0;
   for (int64_t i = 0; !status && i < d->count; i++)
-    memcpy((char *)table->data + (size_t)d->ids[i] * slab, (char *)dense->data + (size_t)i * slab, slab);
+    memcpy((char *)table->data + (size_t)d->ids[i] * slab, (char *)dense->data + (size_t)i * slab,
+           slab);
   leat_tensor_unref(own);
   leat_tensor_unref(dense);
   return status;
@@ -368,14 +403,17 @@ leat_status leat__eval_row_update(leat_call *c) {
   leat_status status = args ? LEAT_OK : leat__oom(c->err, sizeof *args);
   for (int64_t i = 0; !status && i < vars->count; i++)
     if (!c->state || !leat_state_get(c->state, vars->vars[i]))
-      status = leat_error_set(c->err, LEAT_FAILED_PRECONDITION, "variable '%s' has no value", vars->vars[i]->name);
+      status = leat_error_set(c->err, LEAT_FAILED_PRECONDITION, "variable '%s' has no value",
+                              vars->vars[i]->name);
   if (!status) status = leat__call_dense(c, 0, &ids);
   if (!status) status = leat__call_dense(c, 1, &rows);
-  if (!status && !find_distinct(ids, vars->vars[0]->type.shape.dims[0], &d)) status = leat__oom(c->err, sizeof *ids);
+  if (!status && !find_distinct(ids, vars->vars[0]->type.shape.dims[0], &d))
+    status = leat__oom(c->err, sizeof *ids);
   for (int64_t i = 0; !status && i < vars->count; i++)
     status = take_rows(c, leat_state_get(c->state, vars->vars[i]), &d, &args[i]);
   if (!status) status = sum_rows(c, rows, &d, &args[vars->count]);
-  for (int i = 0; !status && i < captures; i++) args[vars->count + 1 + i] = leat_tensor_ref(c->in[2 + i]);
+  for (int i = 0; !status && i < captures; i++)
+    args[vars->count + 1 + i] = leat_tensor_ref(c->in[2 + i]);
   if (!status && d.count) status = leat__call_func(c, func, args, count, results);
   for (int64_t i = 0; !status && d.count && i < vars->count; i++)
     status = put_rows(c, vars->vars[i], results[i], &d);

@@ -8,7 +8,7 @@
 // A dot as (batch, m, k) times (batch, k, n): operands transposed into views, packed where the
 // kernels need contiguous rows.
 typedef struct dot_job {
-  leat_dtype dtype;          // f32, f64, or an integer type
+  leat_dtype dtype;  // f32, f64, or an integer type
   bool lanes16;
   int64_t batch, m, n, k;
   const char *a, *b;
@@ -31,10 +31,18 @@ static void dot_part(void *ctx, int64_t part) {
   const leat_vec *vec = leat__vec();
   size_t m = (size_t)rows, n = (size_t)j->n, k = (size_t)j->k;
   bool f64 = j->dtype == LEAT_DTYPE_F64;
-  if (j->lanes16 && f64) vec->dot_lanes16_f64((double *)(void *)c, j->n, (const double *)(const void *)a, j->a_row, (const double *)(const void *)b, j->b_row, m, n, k);
-  else if (j->lanes16) vec->dot_lanes16_f32((float *)(void *)c, j->n, (const float *)(const void *)a, j->a_row, (const float *)(const void *)b, j->b_row, m, n, k);
-  else if (f64) vec->dot_chain_f64((double *)(void *)c, j->n, (const double *)(const void *)a, j->a_row, j->a_col, (const double *)(const void *)b, j->b_row, m, n, k);
-  else vec->dot_chain_f32((float *)(void *)c, j->n, (const float *)(const void *)a, j->a_row, j->a_col, (const float *)(const void *)b, j->b_row, m, n, k);
+  if (j->lanes16 && f64)
+    vec->dot_lanes16_f64((double *)(void *)c, j->n, (const double *)(const void *)a, j->a_row,
+                         (const double *)(const void *)b, j->b_row, m, n, k);
+  else if (j->lanes16)
+    vec->dot_lanes16_f32((float *)(void *)c, j->n, (const float *)(const void *)a, j->a_row,
+                         (const float *)(const void *)b, j->b_row, m, n, k);
+  else if (f64)
+    vec->dot_chain_f64((double *)(void *)c, j->n, (const double *)(const void *)a, j->a_row,
+                       j->a_col, (const double *)(const void *)b, j->b_row, m, n, k);
+  else
+    vec->dot_chain_f32((float *)(void *)c, j->n, (const float *)(const void *)a, j->a_row, j->a_col,
+                       (const float *)(const void *)b, j->b_row, m, n, k);
 }
 
 static void dot_run(leat_call *c, dot_job *j) {
@@ -91,7 +99,8 @@ static int64_t product(const leat_tensor *x, int first, int last) {
   return n;
 }
 
-static void dot_integers(leat_call *c, const leat_tensor *a, const leat_tensor *b, const dot_job *j) {
+static void dot_integers(leat_call *c, const leat_tensor *a, const leat_tensor *b,
+                         const dot_job *j) {
   leat_tensor *out = c->out[0];
   size_t out_width = leat_dtype_bytes(out->dtype), width = leat_dtype_bytes(a->dtype);
   for (int64_t s = 0; s < j->batch; s++)
@@ -99,9 +108,12 @@ static void dot_integers(leat_call *c, const leat_tensor *a, const leat_tensor *
       for (int64_t q = 0; q < j->n; q++) {
         uint64_t sum = 0;
         for (int64_t p = 0; p < j->k; p++)
-          sum += leat__load_integer(a->dtype, (char *)a->data + (size_t)((s * j->m + i) * j->k + p) * width) *
-                 leat__load_integer(b->dtype, (char *)b->data + (size_t)((s * j->n + q) * j->k + p) * width);
-        memcpy((char *)out->data + (size_t)((s * j->m + i) * j->n + q) * out_width, &sum, out_width);
+          sum += leat__load_integer(a->dtype,
+                                    (char *)a->data + (size_t)((s * j->m + i) * j->k + p) * width) *
+                 leat__load_integer(b->dtype,
+                                    (char *)b->data + (size_t)((s * j->n + q) * j->k + p) * width);
+        memcpy((char *)out->data + (size_t)((s * j->m + i) * j->n + q) * out_width, &sum,
+               out_width);
       }
 }
 
@@ -132,7 +144,8 @@ leat_status leat__eval_dot_general(leat_call *c) {
   j.k = product(a, a_free, a->rank);
   j.n = b_columns ? product(b, batch, b_split) : product(b, b_split, b->rank);
   bool strided = floats && merged_stride(a, 0, batch, &j.a_batch) &&
-                 merged_stride(a, batch, a_free, &j.a_row) && merged_stride(a, a_free, a->rank, &j.a_col);
+                 merged_stride(a, batch, a_free, &j.a_row) &&
+                 merged_stride(a, a_free, a->rank, &j.a_col);
   if (!strided || (lanes16 && j.a_col != 1)) {
     if ((status = dot_dense(c, &a))) goto done;
     j.a_batch = j.m * j.k, j.a_row = j.k, j.a_col = 1;
@@ -140,7 +153,8 @@ leat_status leat__eval_dot_general(leat_call *c) {
   int64_t inner, first = b_columns ? b_split : b_split;
   bool b_ready = floats && merged_stride(b, 0, batch, &j.b_batch) &&
                  merged_stride(b, batch, (int)first, &j.b_row) &&
-                 merged_stride(b, (int)first, b->rank, &inner) && (inner == 1 || (b_columns ? j.k : j.n) <= 1);
+                 merged_stride(b, (int)first, b->rank, &inner) &&
+                 (inner == 1 || (b_columns ? j.k : j.n) <= 1);
   if (!b_ready) {
     if ((status = dot_dense(c, &b))) goto done;
     j.b_row = b_columns ? j.k : j.n;
@@ -178,7 +192,8 @@ typedef struct conv_job {
 } conv_job;
 
 // Copies the window of one output cell and group; x dense.
-static void take_patch(const conv_job *j, int64_t image, const int64_t *cell, int64_t group, size_t width, char *to) {
+static void take_patch(const conv_job *j, int64_t image, const int64_t *cell, int64_t group,
+                       size_t width, char *to) {
   int64_t window[LEAT_MAX_RANK] = {0}, channels = j->x->dims[j->spatial + 1];
   size_t run = (size_t)j->ci * width;
   for (int64_t e = 0; e < j->patch / (j->ci ? j->ci : 1); e++, to += run) {
@@ -190,8 +205,10 @@ static void take_patch(const conv_job *j, int64_t image, const int64_t *cell, in
       inside &= at >= 0 && at % dilation == 0 && at / dilation < j->x->dims[i + 1];
       offset = offset * j->x->dims[i + 1] + at / dilation;
     }
-    if (inside) memcpy(to, (char *)j->x->data + (size_t)(offset * channels + group * j->ci) * width, run);
-    else memset(to, 0, run);
+    if (inside)
+      memcpy(to, (char *)j->x->data + (size_t)(offset * channels + group * j->ci) * width, run);
+    else
+      memset(to, 0, run);
     for (int i = j->spatial - 1; i >= 0; i--) {
       if (++window[i] < j->k->dims[i]) break;
       window[i] = 0;
@@ -212,11 +229,13 @@ static leat_status conv_run(leat_call *c, conv_job *j, bool lanes16) {
   leat_status status = rows && turned ? LEAT_OK : leat__oom(c->err, (size_t)j->patch * width);
   for (int64_t p = 0; !status && lanes16 && p < j->patch; p++)
     for (int64_t o = 0; o < all_co; o++)
-      memcpy(turned + (size_t)(o * j->patch + p) * width, (char *)j->k->data + (size_t)(p * all_co + o) * width, width);
+      memcpy(turned + (size_t)(o * j->patch + p) * width,
+             (char *)j->k->data + (size_t)(p * all_co + o) * width, width);
   for (int64_t image = 0; !status && image < j->x->dims[0]; image++) {
     int64_t cell[LEAT_MAX_RANK] = {0};
     for (int64_t first = 0; first < j->cells; first += CONV_ROWS) {
-      int64_t count = j->cells - first < CONV_ROWS ? j->cells - first : CONV_ROWS, start[LEAT_MAX_RANK];
+      int64_t count = j->cells - first < CONV_ROWS ? j->cells - first : CONV_ROWS,
+              start[LEAT_MAX_RANK];
       memcpy(start, cell, sizeof start);
       for (int64_t g = 0; g < j->groups; g++) {
         memcpy(cell, start, sizeof start);
@@ -227,13 +246,23 @@ static leat_status conv_run(leat_call *c, conv_job *j, bool lanes16) {
             cell[i] = 0;
           }
         }
-        char *to = (char *)j->out->data + (size_t)((image * j->cells + first) * all_co + g * j->co) * width;
-        const char *b = lanes16 ? turned + (size_t)(g * j->co * j->patch) * width : (char *)j->k->data + (size_t)(g * j->co) * width;
+        char *to = (char *)j->out->data +
+                   (size_t)((image * j->cells + first) * all_co + g * j->co) * width;
+        const char *b = lanes16 ? turned + (size_t)(g * j->co * j->patch) * width
+                                : (char *)j->k->data + (size_t)(g * j->co) * width;
         size_t m = (size_t)count, n = (size_t)j->co, k = (size_t)j->patch;
-        if (lanes16 && f64) vec->dot_lanes16_f64((double *)(void *)to, all_co, (double *)(void *)rows, j->patch, (const double *)(const void *)b, j->patch, m, n, k);
-        else if (lanes16) vec->dot_lanes16_f32((float *)(void *)to, all_co, (float *)(void *)rows, j->patch, (const float *)(const void *)b, j->patch, m, n, k);
-        else if (f64) vec->dot_chain_f64((double *)(void *)to, all_co, (double *)(void *)rows, j->patch, 1, (const double *)(const void *)b, all_co, m, n, k);
-        else vec->dot_chain_f32((float *)(void *)to, all_co, (float *)(void *)rows, j->patch, 1, (const float *)(const void *)b, all_co, m, n, k);
+        if (lanes16 && f64)
+          vec->dot_lanes16_f64((double *)(void *)to, all_co, (double *)(void *)rows, j->patch,
+                               (const double *)(const void *)b, j->patch, m, n, k);
+        else if (lanes16)
+          vec->dot_lanes16_f32((float *)(void *)to, all_co, (float *)(void *)rows, j->patch,
+                               (const float *)(const void *)b, j->patch, m, n, k);
+        else if (f64)
+          vec->dot_chain_f64((double *)(void *)to, all_co, (double *)(void *)rows, j->patch, 1,
+                             (const double *)(const void *)b, all_co, m, n, k);
+        else
+          vec->dot_chain_f32((float *)(void *)to, all_co, (float *)(void *)rows, j->patch, 1,
+                             (const float *)(const void *)b, all_co, m, n, k);
       }
     }
   }
@@ -254,8 +283,10 @@ static void conv_integers(conv_job *j, leat_tensor *out) {
         uint64_t sum = 0;
         for (int64_t p = 0; p < j->patch; p++)
           sum += leat__load_integer(j->x->dtype, patch + (size_t)p * width) *
-                 leat__load_integer(j->k->dtype, (char *)j->k->data + (size_t)(p * all_co + o) * width);
-        memcpy((char *)out->data + (size_t)((image * j->cells + at) * all_co + o) * out_width, &sum, out_width);
+                 leat__load_integer(j->k->dtype,
+                                    (char *)j->k->data + (size_t)(p * all_co + o) * width);
+        memcpy((char *)out->data + (size_t)((image * j->cells + at) * all_co + o) * out_width, &sum,
+               out_width);
       }
       for (int i = j->spatial - 1; i >= 0; i--) {
         if (++cell[i] < out->dims[i + 1]) break;
@@ -298,14 +329,16 @@ done:
   return status;
 }
 
-// --- Fourier transforms: mixed radix by the smallest prime factor, in f64 -------------------------
+// --- Fourier transforms: mixed radix by the smallest prime factor, in f64
+// -------------------------
 typedef struct fft_job {
   int64_t n;
   double *cos, *sin;  // of 2 pi k / n
   double sign;
 } fft_job;
 
-static void fft_line(const fft_job *f, double *re, double *im, double *work, int64_t n, int64_t step) {
+static void fft_line(const fft_job *f, double *re, double *im, double *work, int64_t n,
+                     int64_t step) {
   if (n <= 1) return;
   int64_t p = 2;
   while (n % p && p * p <= n) p += p == 2 ? 1 : 2;
@@ -314,7 +347,8 @@ static void fft_line(const fft_job *f, double *re, double *im, double *work, int
   double *wr = work, *wi = work + n;
   // De-interleave into p lines of m, transform each, then combine.
   for (int64_t r = 0; r < p; r++)
-    for (int64_t k = 0; k < m; k++) wr[r * m + k] = re[(k * p + r) * step], wi[r * m + k] = im[(k * p + r) * step];
+    for (int64_t k = 0; k < m; k++)
+      wr[r * m + k] = re[(k * p + r) * step], wi[r * m + k] = im[(k * p + r) * step];
   for (int64_t r = 0; m > 1 && r < p; r++) fft_line(f, wr + r * m, wi + r * m, work + 2 * n, m, 1);
   for (int64_t k = 0; k < n; k++) {
     double sr = 0, si = 0;
@@ -373,8 +407,10 @@ leat_status leat__eval_fft(leat_call *c) {
     for (int64_t k = 0; k < n; k++) {
       int64_t at = row * n + k;
       double r = inverse ? re[k] / (double)n : re[k], i = inverse ? im[k] / (double)n : im[k];
-      if (single) ((float *)c->out[0]->data)[at] = (float)r, ((float *)c->out[1]->data)[at] = (float)i;
-      else ((double *)c->out[0]->data)[at] = r, ((double *)c->out[1]->data)[at] = i;
+      if (single)
+        ((float *)c->out[0]->data)[at] = (float)r, ((float *)c->out[1]->data)[at] = (float)i;
+      else
+        ((double *)c->out[0]->data)[at] = r, ((double *)c->out[1]->data)[at] = i;
     }
   }
   leat__free(line);

@@ -39,7 +39,8 @@ leat_status leat__eval_tri(leat_call *c) {
   leat_status status = leat__call_new(c, 0);
   if (status) return status;
   leat_tensor *out = c->out[0];
-  int64_t cols = out->dims[out->rank - 1], rows = out->dims[out->rank - 2], offset = c->node->attrs[1].i;
+  int64_t cols = out->dims[out->rank - 1], rows = out->dims[out->rank - 2],
+          offset = c->node->attrs[1].i;
   for (int64_t i = 0; i < out->count; i++)
     ((uint8_t *)out->data)[i] = i % cols <= i / cols % rows + offset;
   return LEAT_OK;
@@ -174,8 +175,8 @@ static void copy_block(int rank, const int64_t *dims, char *to, const int64_t *t
 }
 
 // Starts of a block, clamped so that it lies inside x.
-static leat_status read_starts(leat_call *c, int operand, const leat_tensor *x, const int64_t *block,
-                               int64_t *start) {
+static leat_status read_starts(leat_call *c, int operand, const leat_tensor *x,
+                               const int64_t *block, int64_t *start) {
   leat_tensor *starts = NULL;
   leat_status status = leat__call_dense(c, operand, &starts);
   for (int i = 0; !status && i < x->rank; i++) {
@@ -236,7 +237,7 @@ leat_status leat__eval_pad(leat_call *c) {
     int64_t low = c->node->attrs[0].ints[i], step = c->node->attrs[2].ints[i] + 1;
     int64_t first = low < 0 ? (-low + step - 1) / step : 0;  // elements cropped in front
     int64_t room = out->dims[i] - 1 - low;
-    int64_t last = room < 0 ? -1 : room / step;              // greatest index that still fits
+    int64_t last = room < 0 ? -1 : room / step;  // greatest index that still fits
     if (last > x->dims[i] - 1) last = x->dims[i] - 1;
     dims[i] = last >= first ? last - first + 1 : 0;
     to += (low + first * step) * out->strides[i];

@@ -59,7 +59,8 @@ static void reduce_integers(leat_op op, leat_dtype dtype, const char *x, int64_t
   int bits = leat_dtype_bits(dtype);
   if (op == LEAT_OP_reduce_and) acc = dtype == LEAT_DTYPE_BOOL ? 1 : UINT64_MAX;
   if (op == LEAT_OP_reduce_max) acc = is_signed ? (uint64_t)(INT64_MIN >> (64 - bits)) : 0;
-  if (op == LEAT_OP_reduce_min) acc = is_signed ? (uint64_t)INT64_MAX >> (64 - bits) : UINT64_MAX >> (64 - bits);
+  if (op == LEAT_OP_reduce_min)
+    acc = is_signed ? (uint64_t)INT64_MAX >> (64 - bits) : UINT64_MAX >> (64 - bits);
   for (int64_t i = 0; i < n; i++, x += width) {
     uint64_t v = leat__load_integer(dtype, x);
     bool less = is_signed ? (int64_t)v < (int64_t)acc : v < acc;
@@ -86,19 +87,24 @@ static leat_vec_reduce vec_id(leat_op op) {
 
 typedef struct reducer {
   leat_op op;
-  leat_dtype dtype;    // as computed: f32 for the small floats
+  leat_dtype dtype;  // as computed: f32 for the small floats
   const leat_loop *kept, *reduced;
   const char *from;
-  char *to, *piece;    // piece: room for one gathered group, NULL when the group is contiguous
+  char *to, *piece;  // piece: room for one gathered group, NULL when the group is contiguous
   int64_t n;
   size_t width;
 } reducer;
 
 static void reduce_one(reducer *r, const char *x, char *out) {
   const leat_vec *vec = leat__vec();
-  if (r->dtype == LEAT_DTYPE_F32) *(float *)(void *)out = vec->reduce_f32[vec_id(r->op)]((const float *)(const void *)x, (size_t)r->n);
-  else if (r->dtype == LEAT_DTYPE_F64) *(double *)(void *)out = vec->reduce_f64[vec_id(r->op)]((const double *)(const void *)x, (size_t)r->n);
-  else reduce_integers(r->op, r->dtype, x, r->n, out);
+  if (r->dtype == LEAT_DTYPE_F32)
+    *(float *)(void *)out =
+        vec->reduce_f32[vec_id(r->op)]((const float *)(const void *)x, (size_t)r->n);
+  else if (r->dtype == LEAT_DTYPE_F64)
+    *(double *)(void *)out =
+        vec->reduce_f64[vec_id(r->op)]((const double *)(const void *)x, (size_t)r->n);
+  else
+    reduce_integers(r->op, r->dtype, x, r->n, out);
 }
 
 static void reduce_run(void *ctx, const int64_t *offsets) {
@@ -107,12 +113,16 @@ static void reduce_run(void *ctx, const int64_t *offsets) {
   const char *from = r->from + offsets[0] * (int64_t)r->width;
   bool columns = step == 1 && r->reduced->rank == 1 && count > 1;
   if (columns && r->dtype == LEAT_DTYPE_F32) {
-    leat__vec()->reduce_cols_f32[vec_id(r->op)]((float *)(void *)r->to, (const float *)(const void *)from, r->reduced->strides[0][0], (size_t)r->n, (size_t)count);
+    leat__vec()->reduce_cols_f32[vec_id(r->op)](
+        (float *)(void *)r->to, (const float *)(const void *)from, r->reduced->strides[0][0],
+        (size_t)r->n, (size_t)count);
     r->to += (size_t)count * r->width;
     return;
   }
   if (columns && r->dtype == LEAT_DTYPE_F64) {
-    leat__vec()->reduce_cols_f64[vec_id(r->op)]((double *)(void *)r->to, (const double *)(const void *)from, r->reduced->strides[0][0], (size_t)r->n, (size_t)count);
+    leat__vec()->reduce_cols_f64[vec_id(r->op)](
+        (double *)(void *)r->to, (const double *)(const void *)from, r->reduced->strides[0][0],
+        (size_t)r->n, (size_t)count);
     r->to += (size_t)count * r->width;
     return;
   }
@@ -130,11 +140,17 @@ static void reduce_run(void *ctx, const int64_t *offsets) {
 static leat_status reduce_tensor(leat_call *c, const leat_tensor *x, leat_tensor *out) {
   reduction parts;
   split_axes(x, &c->node->attrs[0], &parts);
-  reducer r = {.op = c->node->op, .dtype = x->dtype, .kept = &parts.kept, .reduced = &parts.reduced,
-               .from = x->data, .to = out->data, .n = loop_count(&parts.reduced),
+  reducer r = {.op = c->node->op,
+               .dtype = x->dtype,
+               .kept = &parts.kept,
+               .reduced = &parts.reduced,
+               .from = x->data,
+               .to = out->data,
+               .n = loop_count(&parts.reduced),
                .width = leat_dtype_bytes(x->dtype)};
   if (out->count == 0) return LEAT_OK;
-  bool contiguous = parts.reduced.rank == 0 || (parts.reduced.rank == 1 && parts.reduced.strides[0][0] == 1);
+  bool contiguous =
+      parts.reduced.rank == 0 || (parts.reduced.rank == 1 && parts.reduced.strides[0][0] == 1);
   if (!contiguous && r.n && !(r.piece = leat__alloc((size_t)r.n * r.width)))
     return leat__oom(c->err, (size_t)r.n * r.width);
   leat__loop_run(&parts.kept, reduce_run, &r);
@@ -146,7 +162,8 @@ static leat_status run_reduce(leat_call *c) {
   leat_tensor *x = NULL, *wide = NULL;
   leat_status status = leat__widened(c->in[0], &x, c->err);
   if (!status) status = leat__call_new(c, 0);
-  if (!status && x == c->in[0]) status = reduce_tensor(c, x, c->out[0]);
+  if (!status && x == c->in[0])
+    status = reduce_tensor(c, x, c->out[0]);
   else if (!status) {
     status = leat_tensor_new(&wide, LEAT_DTYPE_F32, c->out[0]->rank, c->out[0]->dims, c->err);
     if (!status) status = reduce_tensor(c, x, wide);
@@ -197,7 +214,7 @@ static leat_status run_arg(leat_call *c, bool greatest) {
         // A NaN counts as the greatest, and as the least where the least is asked for.
         bool nan = leat__is_nan(x->dtype, at);
         uint64_t key = nan ? UINT64_MAX : leat__order_key(x->dtype, at);
-        if (!greatest && !nan) key = UINT64_MAX - 1 - key;
+        if (!greatest && !nan) key = ~key;
         if (k == 0 || key > best_key) best = k, best_key = key;
       }
       ((int64_t *)c->out[0]->data)[o * v.inner + i] = best;
@@ -213,23 +230,30 @@ leat_status leat__eval_argmin(leat_call *c) { return run_arg(c, false); }
 // acc = acc (kind) x, one element of a computed type.
 static void combine(leat_dtype dtype, int64_t kind, char *acc, const char *x) {
   static const leat_vec_binary ids[] = {VEC_ADD, VEC_MUL, VEC_MAX, VEC_MIN};
-  static const leat_op ops[] = {LEAT_OP_reduce_sum, LEAT_OP_reduce_prod, LEAT_OP_reduce_max, LEAT_OP_reduce_min};
+  static const leat_op ops[] = {LEAT_OP_reduce_sum, LEAT_OP_reduce_prod, LEAT_OP_reduce_max,
+                                LEAT_OP_reduce_min};
   const leat_vec *vec = leat__vec();
   if (dtype == LEAT_DTYPE_F32) {
     float a, b;
     memcpy(&a, acc, 4);
     memcpy(&b, x, 4);
-    if (kind == REDUCE_SUM) a += b;
-    else if (kind == REDUCE_PROD) a *= b;
-    else vec->binary_f32[ids[kind]](&a, &a, 1, &b, 1, 1);
+    if (kind == REDUCE_SUM)
+      a += b;
+    else if (kind == REDUCE_PROD)
+      a *= b;
+    else
+      vec->binary_f32[ids[kind]](&a, &a, 1, &b, 1, 1);
     memcpy(acc, &a, 4);
   } else if (dtype == LEAT_DTYPE_F64) {
     double a, b;
     memcpy(&a, acc, 8);
     memcpy(&b, x, 8);
-    if (kind == REDUCE_SUM) a += b;
-    else if (kind == REDUCE_PROD) a *= b;
-    else vec->binary_f64[ids[kind]](&a, &a, 1, &b, 1, 1);
+    if (kind == REDUCE_SUM)
+      a += b;
+    else if (kind == REDUCE_PROD)
+      a *= b;
+    else
+      vec->binary_f64[ids[kind]](&a, &a, 1, &b, 1, 1);
     memcpy(acc, &a, 8);
   } else {
     size_t width = leat_dtype_bytes(dtype);
@@ -241,21 +265,30 @@ static void combine(leat_dtype dtype, int64_t kind, char *acc, const char *x) {
 }
 
 static void identity(leat_dtype dtype, int64_t kind, char *out) {
-  float f = kind == REDUCE_PROD ? 1 : kind == REDUCE_MAX ? -__builtin_inff() : kind == REDUCE_MIN ? __builtin_inff() : 0;
+  float f = kind == REDUCE_PROD  ? 1
+            : kind == REDUCE_MAX ? -__builtin_inff()
+            : kind == REDUCE_MIN ? __builtin_inff()
+                                 : 0;
   double d = f;
-  static const leat_op ops[] = {LEAT_OP_reduce_sum, LEAT_OP_reduce_prod, LEAT_OP_reduce_max, LEAT_OP_reduce_min};
-  if (dtype == LEAT_DTYPE_F32) memcpy(out, &f, 4);
-  else if (dtype == LEAT_DTYPE_F64) memcpy(out, &d, 8);
-  else reduce_integers(ops[kind], dtype, NULL, 0, out);
+  static const leat_op ops[] = {LEAT_OP_reduce_sum, LEAT_OP_reduce_prod, LEAT_OP_reduce_max,
+                                LEAT_OP_reduce_min};
+  if (dtype == LEAT_DTYPE_F32)
+    memcpy(out, &f, 4);
+  else if (dtype == LEAT_DTYPE_F64)
+    memcpy(out, &d, 8);
+  else
+    reduce_integers(ops[kind], dtype, NULL, 0, out);
 }
 
 // Runs `fn` on a dense f32/f64/integer operand and result, widening small floats on the way.
-static leat_status with_computed(leat_call *c, void (*fn)(leat_call *c, const leat_tensor *x, leat_tensor *out)) {
+static leat_status with_computed(leat_call *c,
+                                 void (*fn)(leat_call *c, const leat_tensor *x, leat_tensor *out)) {
   leat_tensor *x = NULL, *dense = NULL, *wide = NULL;
   leat_status status = leat__widened(c->in[0], &x, c->err);
   if (!status) status = leat_tensor_dense(&dense, x, c->err);
   if (!status) status = leat__call_new(c, 0);
-  if (!status && dense->dtype == c->out[0]->dtype) fn(c, dense, c->out[0]);
+  if (!status && dense->dtype == c->out[0]->dtype)
+    fn(c, dense, c->out[0]);
   else if (!status) {
     status = leat_tensor_new(&wide, dense->dtype, c->out[0]->rank, c->out[0]->dims, c->err);
     if (!status) fn(c, dense, wide);
@@ -281,8 +314,10 @@ static void cumulate(leat_call *c, const leat_tensor *x, leat_tensor *out) {
         size_t at = (size_t)((o * v.n + k) * v.inner + i) * width;
         const char *element = (char *)x->data + at;
         if (exclusive) memcpy((char *)out->data + at, acc, width);
-        if (step == 0 && !exclusive) memcpy(acc, element, width);
-        else combine(x->dtype, a[1].i, acc, element);
+        if (step == 0 && !exclusive)
+          memcpy(acc, element, width);
+        else
+          combine(x->dtype, a[1].i, acc, element);
         if (!exclusive) memcpy((char *)out->data + at, acc, width);
       }
     }
@@ -349,7 +384,8 @@ static void reduce_windows(leat_call *c, const leat_tensor *x, leat_tensor *out)
 leat_status leat__eval_reduce_window(leat_call *c) { return with_computed(c, reduce_windows); }
 
 // Adds dy of each window to its first extreme element; a window of padding alone gives to nobody.
-static void window_grads(leat_call *c, const leat_tensor *x, const leat_tensor *dy, leat_tensor *out) {
+static void window_grads(leat_call *c, const leat_tensor *x, const leat_tensor *dy,
+                         leat_tensor *out) {
   window_walk w = walk_of(c, x);
   size_t width = leat_dtype_bytes(x->dtype);
   bool greatest = w.a[0].i == 0;
@@ -366,7 +402,7 @@ static void window_grads(leat_call *c, const leat_tensor *x, const leat_tensor *
       const char *element = (char *)x->data + (size_t)at * width;
       bool nan = leat__is_nan(x->dtype, element);
       uint64_t key = nan ? UINT64_MAX : leat__order_key(x->dtype, element);
-      if (!greatest && !nan) key = UINT64_MAX - 1 - key;
+      if (!greatest && !nan) key = ~key;
       if (best < 0 || key > best_key) best = at, best_key = key;
     }
     if (best >= 0) combine(x->dtype, REDUCE_SUM, (char *)out->data + (size_t)best * width, from);
@@ -382,7 +418,8 @@ leat_status leat__eval_reduce_window_grad(leat_call *c) {
     if (!status) status = leat_tensor_dense(&dense[k], in[k], c->err);
   }
   if (!status) status = leat__call_new(c, 0);
-  if (!status && dense[0]->dtype == c->out[0]->dtype) window_grads(c, dense[0], dense[1], c->out[0]);
+  if (!status && dense[0]->dtype == c->out[0]->dtype)
+    window_grads(c, dense[0], dense[1], c->out[0]);
   else if (!status) {
     status = leat_tensor_new(&wide, dense[0]->dtype, c->out[0]->rank, c->out[0]->dims, c->err);
     if (!status) window_grads(c, dense[0], dense[1], wide);

@@ -11,7 +11,7 @@
 
 // Operands arrive dense.
 leat_status leat__host_eval(leat_call *c, leat_host host) {
-  static leat_status (*const evals[])(leat_call *c, leat_tensor *const *in) = {
+  static leat_status (*const evals[])(leat_call * c, leat_tensor *const *in) = {
 #define HOST(name, ...) eval_##name,
 #include "graph/host.def"
 #undef HOST
@@ -32,7 +32,8 @@ typedef struct string_writer {
   int64_t *offsets, at;
 } string_writer;
 
-static leat_status writer_init(leat_call *c, const leat_tensor *like, int64_t bytes, string_writer *w) {
+static leat_status writer_init(leat_call *c, const leat_tensor *like, int64_t bytes,
+                               string_writer *w) {
   leat_status status = leat_tensor_alloc_strings(&c->out[0], like->rank, like->dims, bytes, c->err);
   *w = (string_writer){.out = c->out[0]};
   if (!status) w->offsets = w->out->data;
@@ -59,7 +60,8 @@ static leat_status eval_string_strip(leat_call *c, leat_tensor *const *in) {
   return status;
 }
 
-static leat_status change_case(leat_call *c, const leat_tensor *x, char first, char last, char flip) {
+static leat_status change_case(leat_call *c, const leat_tensor *x, char first, char last,
+                               char flip) {
   string_writer w;
   leat_status status = writer_init(c, x, total_bytes(x), &w);
   for (int64_t i = 0; !status && i < x->count; i++) {
@@ -111,7 +113,9 @@ static size_t format_element(leat_dtype dtype, const leat_tensor *x, int64_t i, 
     case LEAT_DTYPE_I32: leat_buf_fmt(&text, "%d", ((int32_t *)x->data)[i]); break;
     case LEAT_DTYPE_I16: leat_buf_fmt(&text, "%d", ((int16_t *)x->data)[i]); break;
     case LEAT_DTYPE_I8: leat_buf_fmt(&text, "%d", ((int8_t *)x->data)[i]); break;
-    case LEAT_DTYPE_U64: leat_buf_fmt(&text, "%llu", (unsigned long long)((uint64_t *)x->data)[i]); break;
+    case LEAT_DTYPE_U64:
+      leat_buf_fmt(&text, "%llu", (unsigned long long)((uint64_t *)x->data)[i]);
+      break;
     case LEAT_DTYPE_U32: leat_buf_fmt(&text, "%u", ((uint32_t *)x->data)[i]); break;
     case LEAT_DTYPE_U16: leat_buf_fmt(&text, "%u", ((uint16_t *)x->data)[i]); break;
     case LEAT_DTYPE_U8: leat_buf_fmt(&text, "%u", ((uint8_t *)x->data)[i]); break;
@@ -145,7 +149,8 @@ static leat_status eval_string_length(leat_call *c, leat_tensor *const *in) {
 static leat_status eval_string_eq(leat_call *c, leat_tensor *const *in) {
   leat_status status = leat__call_new(c, 0);
   for (int64_t i = 0; !status && i < in[0]->count; i++)
-    ((uint8_t *)c->out[0]->data)[i] = leat_str_eq(leat_tensor_str(in[0], i), leat_tensor_str(in[1], i));
+    ((uint8_t *)c->out[0]->data)[i] =
+        leat_str_eq(leat_tensor_str(in[0], i), leat_tensor_str(in[1], i));
   return status;
 }
 
@@ -168,8 +173,9 @@ static leat_status eval_string_to_number(leat_call *c, leat_tensor *const *in) {
     leat_str s = leat_str_strip(leat_tensor_str(in[0], i), LEAT_STR(" \t"));
     if (!s.len) s = param(c, 1);
     if (!parse_as(c->out[0]->dtype, s, c->out[0], i))
-      status = leat_error_set(c->err, LEAT_INVALID_ARGUMENT, "'" LEAT_STR_FMT "' (element %lld) is not %s",
-                              LEAT_STR_ARG(s), (long long)i, leat_dtype_name(c->out[0]->dtype));
+      status = leat_error_set(c->err, LEAT_INVALID_ARGUMENT,
+                              "'" LEAT_STR_FMT "' (element %lld) is not %s", LEAT_STR_ARG(s),
+                              (long long)i, leat_dtype_name(c->out[0]->dtype));
   }
   return status;
 }
@@ -184,10 +190,12 @@ static leat_status eval_fingerprint(leat_call *c, leat_tensor *const *in) {
 static leat_status eval_hash_bucket(leat_call *c, leat_tensor *const *in) {
   uint64_t buckets;
   if (!leat_parse_u64(param(c, 0), &buckets) || buckets == 0)
-    return leat_error_set(c->err, LEAT_INVALID_ARGUMENT, "'" LEAT_STR_FMT "' buckets", LEAT_STR_ARG(param(c, 0)));
+    return leat_error_set(c->err, LEAT_INVALID_ARGUMENT, "'" LEAT_STR_FMT "' buckets",
+                          LEAT_STR_ARG(param(c, 0)));
   leat_status status = leat__call_new(c, 0);
   for (int64_t i = 0; !status && i < in[0]->count; i++)
-    ((int64_t *)c->out[0]->data)[i] = (int64_t)(leat_fingerprint64(leat_tensor_str(in[0], i)) % buckets);
+    ((int64_t *)c->out[0]->data)[i] =
+        (int64_t)(leat_fingerprint64(leat_tensor_str(in[0], i)) % buckets);
   return status;
 }
 
@@ -240,7 +248,8 @@ static leat_status eval_string_range_check(leat_call *c, leat_tensor *const *in)
   for (int64_t i = 0; i < in[0]->count; i++)
     if (((int64_t *)in[0]->data)[i] < 0) {
       leat_str s = leat_tensor_str(in[1], i);
-      return leat_error_set(c->err, LEAT_INVALID_ARGUMENT, LEAT_STR_FMT ": '" LEAT_STR_FMT "' (row %lld of the batch)",
+      return leat_error_set(c->err, LEAT_INVALID_ARGUMENT,
+                            LEAT_STR_FMT ": '" LEAT_STR_FMT "' (row %lld of the batch)",
                             LEAT_STR_ARG(param(c, 0)), LEAT_STR_ARG(s), (long long)i);
     }
   c->out[0] = leat_tensor_ref(in[0]);

@@ -8,21 +8,20 @@
 #include "base/pool.h"
 #include "engine/eval.h"
 
-
 typedef struct plan {
   leat_func *func;
-  int *first;          // by node: index of its output 0 among values
+  int *first;  // by node: index of its output 0 among values
   int value_count;
-  int *last_use;       // by value
-  int *order;          // node ids in order of execution: pure ones, then writers
-  leat_cache **caches; // by node
+  int *last_use;        // by value
+  int *order;           // node ids in order of execution: pure ones, then writers
+  leat_cache **caches;  // by node
 } plan;
 
 struct leat_exec {
   leat_func *func;
   leat_exec_options options;
   leat_pool *pool;
-  leat_map plans;      // &func -> plan, keyed by the function's name
+  leat_map plans;  // &func -> plan, keyed by the function's name
 };
 
 struct leat_state {
@@ -217,8 +216,9 @@ static leat_status check_finite(const leat_call *c, int i) {
   leat_tensor_unref(dense);
   if (bad < 0) return LEAT_OK;
   return leat_error_set(c->err, LEAT_OUT_OF_RANGE, "%s at element %lld of %s%s%s (node %d)",
-                        value != value ? "NaN" : "infinity", (long long)bad, leat__ops[node->op].name,
-                        node->scope ? " in " : "", node->scope ? node->scope : "", node->id);
+                        value != value ? "NaN" : "infinity", (long long)bad,
+                        leat__ops[node->op].name, node->scope ? " in " : "",
+                        node->scope ? node->scope : "", node->id);
 }
 
 typedef struct frame {
@@ -234,13 +234,20 @@ static leat_status fail_at(const leat_call *c, leat_status status) {
   return leat_error_prepend(c->err, status, "%s", leat__ops[node->op].name);
 }
 
-static leat_status run_node(leat_exec *exec, leat_state *state, frame *f, int step, leat_error *err) {
+static leat_status run_node(leat_exec *exec, leat_state *state, frame *f, int step,
+                            leat_error *err) {
   const leat_node *node = f->p->func->nodes[f->p->order[step]];
   if (node->op == LEAT_OP_input) return LEAT_OK;
   leat_tensor *few[16];
-  leat_tensor **in = node->input_count <= 16 ? few : leat__alloc(sizeof *in * (size_t)node->input_count);
+  leat_tensor **in =
+      node->input_count <= 16 ? few : leat__alloc(sizeof *in * (size_t)node->input_count);
   if (!in) return leat__oom(err, sizeof *in);
-  leat_call c = {.exec = exec, .state = state, .node = node, .in = in, .env = f->env, .err = err,
+  leat_call c = {.exec = exec,
+                 .state = state,
+                 .node = node,
+                 .in = in,
+                 .env = f->env,
+                 .err = err,
                  .out = f->values + f->p->first[node->id],
                  .cache = (void **)&f->p->caches[node->id]};
   for (int i = 0; i < node->input_count; i++) {
@@ -252,7 +259,8 @@ static leat_status run_node(leat_exec *exec, leat_state *state, frame *f, int st
   leat_status status = evals[node->op](&c);
   if (!status && exec->options.check_numerics)
     for (int i = 0; i < node->output_count && !status; i++) status = check_finite(&c, i);
-  else if (status) status = fail_at(&c, status);
+  else if (status)
+    status = fail_at(&c, status);
   for (int i = 0; i < node->input_count; i++) {
     int at = f->p->first[node->inputs[i].node->id] + node->inputs[i].index;
     if (f->p->last_use[at] != step || !f->values[at]) continue;
@@ -308,8 +316,7 @@ static leat_status run_func(leat_exec *exec, leat_state *state, leat_func *func,
 leat_status leat_exec_run(leat_exec *exec, leat_state *state, leat_tensor *const *inputs,
                           int input_count, leat_tensor **outputs, leat_error *err) {
   leat_fpenv saved = leat__fpenv_enter();
-  leat_status status =
-      run_func(exec, state, exec->func, NULL, inputs, input_count, outputs, err);
+  leat_status status = run_func(exec, state, exec->func, NULL, inputs, input_count, outputs, err);
   leat__fpenv_leave(saved);
   return status;
 }
@@ -347,9 +354,8 @@ bool leat__call_can_reuse(leat_call *c, int i, int from) {
   leat_tensor *t = c->in[from];
   const leat_type *type = &c->node->types[i];
   return (c->dies >> from & 1) && atomic_load_explicit(&t->refs, memory_order_acquire) == 1 &&
-              atomic_load_explicit(&t->buffer->refs, memory_order_acquire) == 1 &&
-              !t->buffer->release && t->dtype == type->dtype && t->dtype != LEAT_DTYPE_STRING &&
-              leat_tensor_is_dense(t);
+         atomic_load_explicit(&t->buffer->refs, memory_order_acquire) == 1 && !t->buffer->release &&
+         t->dtype == type->dtype && t->dtype != LEAT_DTYPE_STRING && leat_tensor_is_dense(t);
 }
 
 leat_status leat__call_reuse(leat_call *c, int i, int from) {

@@ -14,7 +14,7 @@ leat_status leat__widened(leat_tensor *x, leat_tensor **out, leat_error *err) {
   const leat_vec *vec = leat__vec();
   if (!status)
     (x->dtype == LEAT_DTYPE_F16 ? vec->f16_to_f32 : vec->bf16_to_f32)((*out)->data, dense->data,
-                                                                     (size_t)x->count);
+                                                                      (size_t)x->count);
   leat_tensor_unref(dense);
   return status;
 }
@@ -22,5 +22,5 @@ leat_status leat__widened(leat_tensor *x, leat_tensor **out, leat_error *err) {
 void leat__narrow_into(leat_tensor *out, const leat_tensor *wide) {
   const leat_vec *vec = leat__vec();
   (out->dtype == LEAT_DTYPE_F16 ? vec->f32_to_f16 : vec->f32_to_bf16)(out->data, wide->data,
-                                                                     (size_t)out->count);
+                                                                      (size_t)out->count);
 }

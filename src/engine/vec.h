@@ -7,17 +7,53 @@
 #include <stdint.h>
 
 typedef enum leat_vec_unary {
-  VEC_EXP, VEC_EXPM1, VEC_LOG, VEC_LOG1P, VEC_TANH, VEC_SIGMOID, VEC_ERF, VEC_SIN, VEC_COS, VEC_ATAN,
-  VEC_SQRT, VEC_RSQRT, VEC_FLOOR, VEC_CEIL, VEC_ROUND, VEC_TRUNC, VEC_NEG, VEC_ABS, VEC_UNARY_COUNT,
+  VEC_EXP,
+  VEC_EXPM1,
+  VEC_LOG,
+  VEC_LOG1P,
+  VEC_TANH,
+  VEC_SIGMOID,
+  VEC_ERF,
+  VEC_SIN,
+  VEC_COS,
+  VEC_ATAN,
+  VEC_SQRT,
+  VEC_RSQRT,
+  VEC_FLOOR,
+  VEC_CEIL,
+  VEC_ROUND,
+  VEC_TRUNC,
+  VEC_NEG,
+  VEC_ABS,
+  VEC_UNARY_COUNT,
 } leat_vec_unary;
 
 typedef enum leat_vec_binary {
-  VEC_ADD, VEC_SUB, VEC_MUL, VEC_DIV, VEC_MAX, VEC_MIN, VEC_POW, VEC_BINARY_COUNT,
+  VEC_ADD,
+  VEC_SUB,
+  VEC_MUL,
+  VEC_DIV,
+  VEC_MAX,
+  VEC_MIN,
+  VEC_POW,
+  VEC_BINARY_COUNT,
 } leat_vec_binary;
 
-typedef enum leat_vec_compare { VEC_EQ, VEC_NE, VEC_LT, VEC_LE, VEC_COMPARE_COUNT } leat_vec_compare;
+typedef enum leat_vec_compare {
+  VEC_EQ,
+  VEC_NE,
+  VEC_LT,
+  VEC_LE,
+  VEC_COMPARE_COUNT
+} leat_vec_compare;
 
-typedef enum leat_vec_reduce { VEC_SUM, VEC_PROD, VEC_RMAX, VEC_RMIN, VEC_REDUCE_COUNT } leat_vec_reduce;
+typedef enum leat_vec_reduce {
+  VEC_SUM,
+  VEC_PROD,
+  VEC_RMAX,
+  VEC_RMIN,
+  VEC_REDUCE_COUNT
+} leat_vec_reduce;
 
 // Arrays are contiguous; a stride of a scalar operand (0 or 1) says whether it repeats. out may be
 // an operand.
@@ -25,25 +61,32 @@ typedef struct leat_vec {
   const char *isa;
   void (*unary_f32[VEC_UNARY_COUNT])(float *out, const float *x, size_t n);
   void (*unary_f64[VEC_UNARY_COUNT])(double *out, const double *x, size_t n);
-  void (*binary_f32[VEC_BINARY_COUNT])(float *out, const float *x, int xs, const float *y, int ys, size_t n);
-  void (*binary_f64[VEC_BINARY_COUNT])(double *out, const double *x, int xs, const double *y, int ys, size_t n);
-  void (*compare_f32[VEC_COMPARE_COUNT])(uint8_t *out, const float *x, int xs, const float *y, int ys, size_t n);
-  void (*select_f32)(float *out, const uint8_t *p, int ps, const float *x, int xs, const float *y, int ys, size_t n);
+  void (*binary_f32[VEC_BINARY_COUNT])(float *out, const float *x, int xs, const float *y, int ys,
+                                       size_t n);
+  void (*binary_f64[VEC_BINARY_COUNT])(double *out, const double *x, int xs, const double *y,
+                                       int ys, size_t n);
+  void (*compare_f32[VEC_COMPARE_COUNT])(uint8_t *out, const float *x, int xs, const float *y,
+                                         int ys, size_t n);
+  void (*select_f32)(float *out, const uint8_t *p, int ps, const float *x, int xs, const float *y,
+                     int ys, size_t n);
   // Clause N3 over n contiguous numbers, or over the rows of each column.
   float (*reduce_f32[VEC_REDUCE_COUNT])(const float *x, size_t n);
   double (*reduce_f64[VEC_REDUCE_COUNT])(const double *x, size_t n);
-  void (*reduce_cols_f32[VEC_REDUCE_COUNT])(float *out, const float *x, ptrdiff_t row, size_t rows, size_t cols);
-  void (*reduce_cols_f64[VEC_REDUCE_COUNT])(double *out, const double *x, ptrdiff_t row, size_t rows, size_t cols);
+  void (*reduce_cols_f32[VEC_REDUCE_COUNT])(float *out, const float *x, ptrdiff_t row, size_t rows,
+                                            size_t cols);
+  void (*reduce_cols_f64[VEC_REDUCE_COUNT])(double *out, const double *x, ptrdiff_t row,
+                                            size_t rows, size_t cols);
   // Clause N2. chain: c (m, n) rows contiguous; a (m, k) any strides; b (k, n) rows contiguous.
   void (*dot_chain_f32)(float *c, ptrdiff_t c_row, const float *a, ptrdiff_t a_row, ptrdiff_t a_col,
                         const float *b, ptrdiff_t b_row, size_t m, size_t n, size_t k);
-  void (*dot_chain_f64)(double *c, ptrdiff_t c_row, const double *a, ptrdiff_t a_row, ptrdiff_t a_col,
-                        const double *b, ptrdiff_t b_row, size_t m, size_t n, size_t k);
+  void (*dot_chain_f64)(double *c, ptrdiff_t c_row, const double *a, ptrdiff_t a_row,
+                        ptrdiff_t a_col, const double *b, ptrdiff_t b_row, size_t m, size_t n,
+                        size_t k);
   // lanes16: rows of a and of b (one a column of the result) contiguous over k.
-  void (*dot_lanes16_f32)(float *c, ptrdiff_t c_row, const float *a, ptrdiff_t a_row, const float *b,
-                          ptrdiff_t b_row, size_t m, size_t n, size_t k);
-  void (*dot_lanes16_f64)(double *c, ptrdiff_t c_row, const double *a, ptrdiff_t a_row, const double *b,
-                          ptrdiff_t b_row, size_t m, size_t n, size_t k);
+  void (*dot_lanes16_f32)(float *c, ptrdiff_t c_row, const float *a, ptrdiff_t a_row,
+                          const float *b, ptrdiff_t b_row, size_t m, size_t n, size_t k);
+  void (*dot_lanes16_f64)(double *c, ptrdiff_t c_row, const double *a, ptrdiff_t a_row,
+                          const double *b, ptrdiff_t b_row, size_t m, size_t n, size_t k);
   void (*f16_to_f32)(float *out, const uint16_t *x, size_t n);
   void (*f32_to_f16)(uint16_t *out, const float *x, size_t n);
   void (*bf16_to_f32)(float *out, const uint16_t *x, size_t n);

@@ -53,7 +53,8 @@ static void add_numbers(moments *m, const leat_tensor *column) {
   }
 }
 
-static leat_status add_words(leat_analysis *a, leat_map *words, const leat_tensor *column, leat_error *err) {
+static leat_status add_words(leat_analysis *a, leat_map *words, const leat_tensor *column,
+                             leat_error *err) {
   for (int64_t i = 0; i < leat_tensor_count(column); i++) {
     leat_str word = leat_str_strip(leat_tensor_str(column, i), LEAT_STR(" \t"));
     if (!word.len || leat_map_find(words, word)) continue;
@@ -74,22 +75,29 @@ leat_status leat_analysis_add(leat_analysis *a, leat_tensor *const *columns, lea
   return status;
 }
 
-static int by_bytes(const void *a, const void *b) { return leat_str_cmp(*(const leat_str *)a, *(const leat_str *)b); }
+static int by_bytes(const void *a, const void *b) {
+  return leat_str_cmp(*(const leat_str *)a, *(const leat_str *)b);
+}
 
-static leat_status finish_words(accumulator *at, leat_feature *f, leat_arena *arena, leat_error *err) {
+static leat_status finish_words(accumulator *at, leat_feature *f, leat_arena *arena,
+                                leat_error *err) {
   f->vocabulary.count = 0;
   for (size_t i = 0; i < at->words.count; i++) {
     leat_str word = at->words.entries[i].key;
     char *kept = leat_arena_str(arena, word);
-    if (!kept || !leat_vec_push(&f->vocabulary, (leat_str){kept, word.len})) return leat__oom(err, word.len);
+    if (!kept || !leat_vec_push(&f->vocabulary, (leat_str){kept, word.len}))
+      return leat__oom(err, word.len);
   }
   if (!f->vocabulary.count)
-    return leat_error_set(err, LEAT_INVALID_ARGUMENT, "feature '" LEAT_STR_FMT "': no value in the training data", LEAT_STR_ARG(f->name));
+    return leat_error_set(err, LEAT_INVALID_ARGUMENT,
+                          "feature '" LEAT_STR_FMT "': no value in the training data",
+                          LEAT_STR_ARG(f->name));
   qsort(f->vocabulary.at, f->vocabulary.count, sizeof *f->vocabulary.at, by_bytes);
   return LEAT_OK;
 }
 
-leat_status leat_analysis_finish(leat_analysis *a, leat_features *features, leat_arena *arena, leat_error *err) {
+leat_status leat_analysis_finish(leat_analysis *a, leat_features *features, leat_arena *arena,
+                                 leat_error *err) {
   leat_status status = LEAT_OK;
   for (size_t i = 0; !status && i < features->count; i++) {
     leat_feature *f = &features->at[i];

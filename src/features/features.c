@@ -45,7 +45,8 @@ static leat_value bucket_id(leat_builder *b, const leat_feature *f, leat_value r
   leat_error err;
   leat_status status = leat_tensor_new(&edges, LEAT_DTYPE_F32, 1, &count, &err);
   if (status) return leat_builder_fail(b, status, "%s", err.message);
-  for (int64_t i = 0; i < count; i++) ((float *)leat_tensor_data(edges))[i] = (float)f->boundaries.at[i];
+  for (int64_t i = 0; i < count; i++)
+    ((float *)leat_tensor_data(edges))[i] = (float)f->boundaries.at[i];
   leat_value limits = leat_const(b, edges);
   leat_tensor_unref(edges);
   leat_value above = leat_le(b, limits, leat_expand_dims(b, raw, 1));
@@ -57,11 +58,13 @@ leat_value leat_feature_id(leat_builder *b, const leat_feature *f, leat_value ra
   leat_str blanks = LEAT_STR(" \t");
   leat_value text = leat_host_call(b, "string_strip", &raw, 1, &blanks, 1);
   if (f->kind == LEAT_FEATURE_VOCABULARY) {
-    leat_value args[] = {text, leat_const_strings(b, f->vocabulary.at, (int64_t)f->vocabulary.count)};
+    leat_value args[] = {text,
+                         leat_const_strings(b, f->vocabulary.at, (int64_t)f->vocabulary.count)};
     return leat_host_call(b, "vocab_lookup", args, 2, NULL, 0);
   }
   char digits[32];
-  leat_str buckets = {digits, (size_t)snprintf(digits, sizeof digits, "%lld", (long long)f->buckets)};
+  leat_str buckets = {digits,
+                      (size_t)snprintf(digits, sizeof digits, "%lld", (long long)f->buckets)};
   leat_value id = leat_host_call(b, "hash_bucket", &text, 1, &buckets, 1);
   leat_value length = leat_host_call(b, "string_length", &text, 1, NULL, 0);
   leat_value empty = leat_eq(b, length, leat_const_i64(b, 0));

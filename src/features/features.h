@@ -15,15 +15,15 @@ typedef enum leat_feature_kind {
 } leat_feature_kind;
 
 typedef struct leat_feature {
-  leat_str name;               // the column's
+  leat_str name;  // the column's
   leat_feature_kind kind;
-  bool z_score;                // numeric: (x - mean) / stddev
-  double mean, stddev;         // from the analysis; stddev 0 counts as 1
-  bool auto_vocabulary;        // the analysis fills `vocabulary`, in byte order
+  bool z_score;          // numeric: (x - mean) / stddev
+  double mean, stddev;   // from the analysis; stddev 0 counts as 1
+  bool auto_vocabulary;  // the analysis fills `vocabulary`, in byte order
   LEAT_VEC(leat_str) vocabulary;
-  LEAT_VEC(double) boundaries; // buckets
-  int64_t buckets;             // hash
-  int64_t embedding;           // dimension; 0 = one-hot indicator
+  LEAT_VEC(double) boundaries;  // buckets
+  int64_t buckets;              // hash
+  int64_t embedding;            // dimension; 0 = one-hot indicator
 } leat_feature;
 
 typedef LEAT_VEC(leat_feature) leat_features;
@@ -52,7 +52,8 @@ leat_status leat_analysis_new(leat_analysis **out, const leat_features *features
 // columns[i] belongs to feature i, dense vectors of one length.
 leat_status leat_analysis_add(leat_analysis *a, leat_tensor *const *columns, leat_error *err);
 // Writes means, deviations and vocabularies into the features; strings live in `arena`.
-leat_status leat_analysis_finish(leat_analysis *a, leat_features *features, leat_arena *arena, leat_error *err);
+leat_status leat_analysis_finish(leat_analysis *a, leat_features *features, leat_arena *arena,
+                                 leat_error *err);
 void leat_analysis_free(leat_analysis *a);
 
 #endif

@@ -16,7 +16,8 @@ static void prepare(void) {
     table[0][i] = crc;
   }
   for (int t = 1; t < 8; t++)
-    for (uint32_t i = 0; i < 256; i++) table[t][i] = table[t - 1][i] >> 8 ^ table[0][table[t - 1][i] & 255];
+    for (uint32_t i = 0; i < 256; i++)
+      table[t][i] = table[t - 1][i] >> 8 ^ table[0][table[t - 1][i] & 255];
 #if defined(__x86_64__)
   __builtin_cpu_init();
   has_instruction = __builtin_cpu_supports("sse4.2");
@@ -29,15 +30,17 @@ static uint32_t by_table(uint32_t crc, const unsigned char *p, size_t n) {
     memcpy(&low, p, 4);
     memcpy(&high, p + 4, 4);
     low ^= crc;
-    crc = table[7][low & 255] ^ table[6][low >> 8 & 255] ^ table[5][low >> 16 & 255] ^ table[4][low >> 24] ^
-          table[3][high & 255] ^ table[2][high >> 8 & 255] ^ table[1][high >> 16 & 255] ^ table[0][high >> 24];
+    crc = table[7][low & 255] ^ table[6][low >> 8 & 255] ^ table[5][low >> 16 & 255] ^
+          table[4][low >> 24] ^ table[3][high & 255] ^ table[2][high >> 8 & 255] ^
+          table[1][high >> 16 & 255] ^ table[0][high >> 24];
   }
   for (; n; p++, n--) crc = crc >> 8 ^ table[0][(crc ^ *p) & 255];
   return crc;
 }
 
 #if defined(__x86_64__)
-__attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t crc, const unsigned char *p, size_t n) {
+__attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t crc,
+                                                                 const unsigned char *p, size_t n) {
   unsigned long long wide = crc;
   for (; n >= 8; p += 8, n -= 8) {
     unsigned long long word;

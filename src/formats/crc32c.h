@@ -6,7 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-uint32_t leat_crc32c(uint32_t crc, const void *bytes, size_t count);  // crc: 0, or of what came before
-static inline uint32_t leat_crc32c_mask(uint32_t crc) { return (crc >> 15 | crc << 17) + 0xa282ead8u; }
+uint32_t leat_crc32c(uint32_t crc, const void *bytes,
+                     size_t count);  // crc: 0, or of what came before
+static inline uint32_t leat_crc32c_mask(uint32_t crc) {
+  return (crc >> 15 | crc << 17) + 0xa282ead8u;
+}
 
 #endif

@@ -4,8 +4,8 @@
 //   buffer:  [ ......rows already read...... | next row ... ............ | free ]
 //             0                               at                     end     size
 //
-// A row is cut field by field; each field goes at once to its column's sink. If the row does not end
-// in the buffer, the rest moves to the front and more is read.
+// A row is cut field by field; each field goes at once to its column's sink. If the row does not
+// end in the buffer, the rest moves to the front and more is read.
 #include "formats/csv.h"
 
 #include "base/file.h"
@@ -23,10 +23,10 @@ typedef struct sink {
   leat_dtype dtype;
   bool has_default;
   leat_str default_text;
-  char *data;          // numbers, or offsets of strings (one more)
-  char *bytes;         // strings
+  char *data;   // numbers, or offsets of strings (one more)
+  char *bytes;  // strings
   size_t bytes_len, bytes_cap;
-  size_t cap;          // elements
+  size_t cap;  // elements
 } sink;
 
 struct leat_csv {
@@ -35,19 +35,19 @@ struct leat_csv {
   size_t path_count;
   sink *sinks;
   int sink_count;
-  int *field_sink;      // by field of the file: its sink, -1 = read over
+  int *field_sink;  // by field of the file: its sink, -1 = read over
   int field_count;
   char delimiter, comment;
   bool header, skip_space;
   int fd;
-  size_t file;          // the open one
+  size_t file;  // the open one
   char *buffer;
   size_t size, at, end;
-  int64_t base;         // file offset of buffer[0]
-  int64_t line;         // lines before `at`
-  bool eof;             // the file has no more bytes than the buffer holds
-  leat_buf scratch;     // a quoted field with doubled quotes
-  int64_t *row_line;    // by row of the last read
+  int64_t base;       // file offset of buffer[0]
+  int64_t line;       // lines before `at`
+  bool eof;           // the file has no more bytes than the buffer holds
+  leat_buf scratch;   // a quoted field with doubled quotes
+  int64_t *row_line;  // by row of the last read
   int32_t *row_file;
   size_t row_cap;
 };
@@ -59,21 +59,26 @@ static leat_status copy_options(leat_csv *csv, const char *const *paths, const l
   csv->sinks = leat_arena_alloc(&csv->arena, ((size_t)o->column_count + 1) * sizeof *csv->sinks);
   if (!csv->paths || !csv->sinks) return leat__oom(err, sizeof *csv->sinks);
   for (size_t i = 0; i < csv->path_count; i++)
-    if (!(csv->paths[i] = leat_arena_str(&csv->arena, leat_str_of(paths[i])))) return leat__oom(err, 1);
+    if (!(csv->paths[i] = leat_arena_str(&csv->arena, leat_str_of(paths[i]))))
+      return leat__oom(err, 1);
   for (int i = 0; i < o->column_count; i++) {
     const leat_csv_column *column = &o->columns[i];
     sink *s = &csv->sinks[csv->sink_count++];
     *s = (sink){.dtype = column->dtype, .has_default = column->has_default};
     s->name = (leat_str){leat_arena_str(&csv->arena, column->name), column->name.len};
-    s->default_text = (leat_str){leat_arena_str(&csv->arena, column->default_text), column->default_text.len};
+    s->default_text =
+        (leat_str){leat_arena_str(&csv->arena, column->default_text), column->default_text.len};
     if (!s->name.ptr || !s->default_text.ptr) return leat__oom(err, 1);
     if (s->dtype != LEAT_DTYPE_NONE && s->dtype != LEAT_DTYPE_F32 && s->dtype != LEAT_DTYPE_F64 &&
         s->dtype != LEAT_DTYPE_I32 && s->dtype != LEAT_DTYPE_I64 && s->dtype != LEAT_DTYPE_STRING)
-      return leat_error_set(err, LEAT_INVALID_ARGUMENT, "csv: column '" LEAT_STR_FMT "': no columns of %s",
+      return leat_error_set(err, LEAT_INVALID_ARGUMENT,
+                            "csv: column '" LEAT_STR_FMT "': no columns of %s",
                             LEAT_STR_ARG(s->name), leat_dtype_name(s->dtype));
     for (int j = 0; j < i; j++)
       if (leat_str_eq(csv->sinks[j].name, s->name))
-        return leat_error_set(err, LEAT_INVALID_ARGUMENT, "csv: two columns are named '" LEAT_STR_FMT "'", LEAT_STR_ARG(s->name));
+        return leat_error_set(err, LEAT_INVALID_ARGUMENT,
+                              "csv: two columns are named '" LEAT_STR_FMT "'",
+                              LEAT_STR_ARG(s->name));
   }
   return LEAT_OK;
 }
@@ -95,10 +100,13 @@ leat_status leat_csv_open(leat_csv **out, const char *const *paths, size_t path_
   csv->skip_space = options->skip_initial_space;
   csv->size = FIRST_BUFFER;
   csv->buffer = leat__alloc(csv->size + 64);
-  leat_status status = csv->buffer ? copy_options(csv, paths, options, err) : leat__oom(err, csv->size);
+  leat_status status =
+      csv->buffer ? copy_options(csv, paths, options, err) : leat__oom(err, csv->size);
   if (!status) status = open_file(csv, 0, err);
-  if (status) leat_csv_close(csv);
-  else *out = csv;
+  if (status)
+    leat_csv_close(csv);
+  else
+    *out = csv;
   return status;
 }
 
@@ -119,7 +127,8 @@ void leat_csv_close(leat_csv *csv) {
 }
 
 // --- Bytes --------------------------------------------------------------------------------------
-static leat_status place_error(const leat_csv *csv, leat_error *err, int64_t line, int column, const char *fmt, ...) LEAT_PRINTF(5, 6);
+static leat_status place_error(const leat_csv *csv, leat_error *err, int64_t line, int column,
+                               const char *fmt, ...) LEAT_PRINTF(5, 6);
 
 static leat_status place_error(const leat_csv *csv, leat_error *err, int64_t line, int column,
                                const char *fmt, ...) {
@@ -129,7 +138,9 @@ static leat_status place_error(const leat_csv *csv, leat_error *err, int64_t lin
   vsnprintf(text, sizeof text, fmt, args);
   va_end(args);
   const char *path = csv->paths[csv->file];
-  if (column) return leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s:%lld:%d: %s", path, (long long)line, column, text);
+  if (column)
+    return leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s:%lld:%d: %s", path, (long long)line,
+                          column, text);
   return leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s:%lld: %s", path, (long long)line, text);
 }
 
@@ -142,7 +153,9 @@ static leat_status refill(leat_csv *csv, leat_error *err) {
     csv->at = 0;
   }
   if (csv->end == csv->size) {
-    if (csv->size >= MAX_ROW) return place_error(csv, err, csv->line + 1, 0, "a row longer than %d bytes (unterminated quote?)", MAX_ROW);
+    if (csv->size >= MAX_ROW)
+      return place_error(csv, err, csv->line + 1, 0,
+                         "a row longer than %d bytes (unterminated quote?)", MAX_ROW);
     char *grown = leat__realloc(csv->buffer, csv->size * 2 + 64);
     if (!grown) return leat__oom(err, csv->size * 2);
     csv->buffer = grown;
@@ -203,13 +216,15 @@ static cut cut_quoted(leat_csv *csv, const char **p, leat_str *field, int64_t *l
 // Cuts the next field. *p moves behind the delimiter; CUT_ROW when the field was the row's last.
 static cut cut_field(leat_csv *csv, const char **p, leat_str *field, int64_t *lines) {
   const char *at = *p, *end = csv->buffer + csv->end;
-  if (csv->skip_space) while (at < end && *at == ' ') at++;
+  if (csv->skip_space)
+    while (at < end && *at == ' ') at++;
   if (at == end && !csv->eof) return CUT_MORE;
   if (at < end && *at == '"') {
     at++;
     cut result = cut_quoted(csv, &at, field, lines);
     if (result != CUT_FIELD) return result;
-    if (csv->skip_space) while (at < end && *at == ' ') at++;
+    if (csv->skip_space)
+      while (at < end && *at == ' ') at++;
     if (at < end && *at == '\r' && (at + 1 == end || at[1] == '\n')) at++;
     if (at == end && !csv->eof) return CUT_MORE;
     if (at < end && *at != csv->delimiter && *at != '\n') return CUT_BAD;
@@ -256,7 +271,8 @@ static leat_status map_field(leat_csv *csv, leat_str name, leat_error *err) {
     if (leat_str_eq(csv->sinks[i].name, name)) found = i;
   for (int i = 0; found >= 0 && i < csv->field_count; i++)
     if (csv->field_sink[i] == found)
-      return place_error(csv, err, csv->line + 1, csv->field_count + 1, "the header names '" LEAT_STR_FMT "' twice", LEAT_STR_ARG(name));
+      return place_error(csv, err, csv->line + 1, csv->field_count + 1,
+                         "the header names '" LEAT_STR_FMT "' twice", LEAT_STR_ARG(name));
   int *grown = leat__realloc(csv->field_sink, ((size_t)csv->field_count + 1) * sizeof *grown);
   if (!grown) return leat__oom(err, sizeof *grown);
   csv->field_sink = grown;
@@ -269,7 +285,8 @@ static leat_status check_header(leat_csv *csv, int64_t line, leat_error *err) {
     bool found = false;
     for (int j = 0; j < csv->field_count; j++) found |= csv->field_sink[j] == i;
     if (!found && csv->sinks[i].dtype != LEAT_DTYPE_NONE)
-      return place_error(csv, err, line, 0, "the header has no column '" LEAT_STR_FMT "'", LEAT_STR_ARG(csv->sinks[i].name));
+      return place_error(csv, err, line, 0, "the header has no column '" LEAT_STR_FMT "'",
+                         LEAT_STR_ARG(csv->sinks[i].name));
   }
   return LEAT_OK;
 }
@@ -289,7 +306,8 @@ static leat_status read_header(leat_csv *csv, leat_error *err) {
       if (got == CUT_FIELD || got == CUT_ROW)
         if ((status = map_field(csv, field, err))) return status;
     } while (got == CUT_FIELD);
-    if (got == CUT_BAD) return place_error(csv, err, csv->line + 1, 0, "a quote in the header does not close");
+    if (got == CUT_BAD)
+      return place_error(csv, err, csv->line + 1, 0, "a quote in the header does not close");
     if (got == CUT_ROW) {
       csv->at = (size_t)(p - csv->buffer);
       csv->line += 1 + lines;
@@ -329,14 +347,17 @@ leat_csv_position leat_csv_tell(const leat_csv *csv) {
 
 leat_status leat_csv_seek(leat_csv *csv, leat_csv_position position, leat_error *err) {
   if (position.file < 0 || (size_t)position.file >= csv->path_count)
-    return leat_error_set(err, LEAT_OUT_OF_RANGE, "csv: no file number %lld", (long long)position.file);
+    return leat_error_set(err, LEAT_OUT_OF_RANGE, "csv: no file number %lld",
+                          (long long)position.file);
   leat_status status = LEAT_OK;
-  if ((size_t)position.file != csv->file || csv->fd < 0) status = open_file(csv, (size_t)position.file, err);
+  if ((size_t)position.file != csv->file || csv->fd < 0)
+    status = open_file(csv, (size_t)position.file, err);
   if (status) return status;
   if (position.offset >= csv->base && position.offset <= csv->base + (int64_t)csv->end) {
     csv->at = (size_t)(position.offset - csv->base);
   } else {
-    if (lseek(csv->fd, position.offset, SEEK_SET) < 0) return leat_file_error(err, csv->paths[csv->file], "seek in");
+    if (lseek(csv->fd, position.offset, SEEK_SET) < 0)
+      return leat_file_error(err, csv->paths[csv->file], "seek in");
     csv->at = csv->end = 0;
     csv->base = position.offset;
     csv->eof = false;
@@ -415,16 +436,21 @@ static void put_string(sink *s, size_t row, leat_str t) {
   ((int64_t *)(void *)s->data)[row + 1] = (int64_t)s->bytes_len;
 }
 
-static leat_status bad_number(leat_csv *csv, sink *s, int field, int64_t line, leat_str t, leat_error *err) {
+static leat_status bad_number(leat_csv *csv, sink *s, int field, int64_t line, leat_str t,
+                              leat_error *err) {
   int shown = t.len < 60 ? (int)t.len : 60;
   if (!t.len)
-    return place_error(csv, err, line, field + 1, LEAT_STR_FMT ": the field is empty and the column has no default (expected %s)",
+    return place_error(csv, err, line, field + 1,
+                       LEAT_STR_FMT
+                       ": the field is empty and the column has no default (expected %s)",
                        LEAT_STR_ARG(s->name), leat_dtype_name(s->dtype));
-  return place_error(csv, err, line, field + 1, LEAT_STR_FMT ": '%.*s' is not a number (expected %s)",
-                     LEAT_STR_ARG(s->name), shown, t.ptr, leat_dtype_name(s->dtype));
+  return place_error(csv, err, line, field + 1,
+                     LEAT_STR_FMT ": '%.*s' is not a number (expected %s)", LEAT_STR_ARG(s->name),
+                     shown, t.ptr, leat_dtype_name(s->dtype));
 }
 
-static leat_status put_field(leat_csv *csv, int field, size_t row, int64_t line, leat_str t, leat_error *err) {
+static leat_status put_field(leat_csv *csv, int field, size_t row, int64_t line, leat_str t,
+                             leat_error *err) {
   int index = csv->field_sink[field];
   if (index < 0) return LEAT_OK;
   sink *s = &csv->sinks[index];
@@ -432,7 +458,8 @@ static leat_status put_field(leat_csv *csv, int field, size_t row, int64_t line,
   if (s->dtype == LEAT_DTYPE_STRING) {
     if (!grow_bytes(s, t.len)) return leat__oom(err, t.len);
     bool inside = t.ptr >= csv->buffer && t.ptr < csv->buffer + csv->size;
-    if (inside) put_string(s, row, t);
+    if (inside)
+      put_string(s, row, t);
     else {
       if (t.len) memcpy(s->bytes + s->bytes_len, t.ptr, t.len);
       s->bytes_len += t.len;
@@ -470,14 +497,16 @@ static leat_status read_row(leat_csv *csv, size_t row, bool *done, leat_error *e
     leat_str text;
     got = cut_field(csv, &p, &text, &lines);
     if (got == CUT_MORE) return *done = false, LEAT_OK;
-    if (got == CUT_BAD) return place_error(csv, err, line, field + 1, "a quote does not close, or text follows it");
+    if (got == CUT_BAD)
+      return place_error(csv, err, line, field + 1, "a quote does not close, or text follows it");
     if (field >= csv->field_count)
       return place_error(csv, err, line, field + 1, "more than %d fields", csv->field_count);
     leat_status status = put_field(csv, field++, row, line, text, err);
     if (status) return status;
   } while (got == CUT_FIELD);
   if (field < csv->field_count)
-    return place_error(csv, err, line, 0, "%d field%s, expected %d", field, field == 1 ? "" : "s", csv->field_count);
+    return place_error(csv, err, line, 0, "%d field%s, expected %d", field, field == 1 ? "" : "s",
+                       csv->field_count);
   csv->at = (size_t)(p - csv->buffer);
   csv->line += 1 + lines;
   return *done = true, LEAT_OK;
@@ -503,14 +532,16 @@ static leat_status next_row(leat_csv *csv, size_t row, bool *ended, leat_error *
     status = read_row(csv, row, &done, err);
     if (status || done) return status;
     for (int i = 0; i < csv->sink_count; i++)
-      csv->sinks[i].bytes_len = i < 64 ? kept[i] : (size_t)((int64_t *)(void *)csv->sinks[i].data)[row];
+      csv->sinks[i].bytes_len =
+          i < 64 ? kept[i] : (size_t)((int64_t *)(void *)csv->sinks[i].data)[row];
     if ((status = refill(csv, err))) return status;
   }
 }
 
 static leat_status make_tensor(sink *s, int64_t rows, leat_tensor **out, leat_error *err) {
   if (s->dtype == LEAT_DTYPE_NONE) return LEAT_OK;
-  if (s->dtype != LEAT_DTYPE_STRING) return leat_tensor_copy_of(out, s->dtype, 1, &rows, s->data, err);
+  if (s->dtype != LEAT_DTYPE_STRING)
+    return leat_tensor_copy_of(out, s->dtype, 1, &rows, s->data, err);
   leat_status status = leat_tensor_alloc_strings(out, 1, &rows, (int64_t)s->bytes_len, err);
   if (status) return status;
   memcpy(leat_tensor_data(*out), s->data, ((size_t)rows + 1) * sizeof(int64_t));

@@ -13,8 +13,8 @@ typedef struct leat_csv leat_csv;
 
 typedef struct leat_csv_column {
   leat_str name;
-  leat_dtype dtype;     // f32, f64, i32, i64, string; NONE = read over
-  bool has_default;     // what an empty field means; without one it is an error (strings: empty)
+  leat_dtype dtype;  // f32, f64, i32, i64, string; NONE = read over
+  bool has_default;  // what an empty field means; without one it is an error (strings: empty)
   leat_str default_text;
 } leat_csv_column;
 
@@ -28,9 +28,9 @@ typedef struct leat_csv_options {
 } leat_csv_options;
 
 typedef struct leat_csv_position {  // of the next row
-  int64_t file;    // index among the paths
-  int64_t offset;  // bytes from the file's start
-  int64_t line;    // lines before it, this file
+  int64_t file;                     // index among the paths
+  int64_t offset;                   // bytes from the file's start
+  int64_t line;                     // lines before it, this file
 } leat_csv_position;
 
 // Names and strings of the options and paths are copied.

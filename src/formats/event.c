@@ -23,7 +23,9 @@ void leat_proto_varint(leat_buf *out, uint64_t value) {
   for (; value >= 0x80; value >>= 7) leat_buf_char(out, (char)(value | 0x80));
   leat_buf_char(out, (char)value);
 }
-void leat_proto_tag(leat_buf *out, int field, int wire) { leat_proto_varint(out, (uint64_t)field << 3 | (unsigned)wire); }
+void leat_proto_tag(leat_buf *out, int field, int wire) {
+  leat_proto_varint(out, (uint64_t)field << 3 | (unsigned)wire);
+}
 void leat_proto_bytes(leat_buf *out, int field, leat_str bytes) {
   leat_proto_tag(out, field, 2);
   leat_proto_varint(out, bytes.len);
@@ -42,7 +44,8 @@ void leat_proto_i64(leat_buf *out, int field, int64_t value) {
   leat_proto_varint(out, (uint64_t)value);
 }
 
-static leat_status put_event(leat_event_writer *w, int64_t step, int field, leat_str body, leat_error *err) {
+static leat_status put_event(leat_event_writer *w, int64_t step, int field, leat_str body,
+                             leat_error *err) {
   leat_buf event = {0};
   leat_proto_f64(&event, 1, leat_clock_wall());
   if (step) leat_proto_i64(&event, 2, step);
@@ -64,8 +67,8 @@ leat_status leat_event_open(leat_event_writer **out, const char *dir, leat_error
   char host[128] = "localhost";
   gethostname(host, sizeof host - 1);
   leat_buf name = {0};
-  leat_buf_fmt(&name, "%s/events.out.tfevents.%010lld.%s.%d.%d", dir, (long long)leat_clock_wall(), host,
-               (int)getpid(), atomic_fetch_add(&serial, 1));
+  leat_buf_fmt(&name, "%s/events.out.tfevents.%010lld.%s.%d.%d", dir, (long long)leat_clock_wall(),
+               host, (int)getpid(), atomic_fetch_add(&serial, 1));
   w->path = name.ptr;
   w->fd = name.failed ? -1 : open(w->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (w->fd < 0) {
@@ -80,7 +83,9 @@ leat_status leat_event_open(leat_event_writer **out, const char *dir, leat_error
 
 leat_status leat_event_flush(leat_event_writer *w, leat_error *err) {
   for (size_t at = 0; at < w->pending.len;) {
-    ssize_t put = leat__file_hook && (errno = leat__file_hook("write")) ? -1 : write(w->fd, w->pending.ptr + at, w->pending.len - at);
+    ssize_t put = leat__file_hook && (errno = leat__file_hook("write"))
+                      ? -1
+                      : write(w->fd, w->pending.ptr + at, w->pending.len - at);
     if (put < 0 && errno == EINTR) continue;
     if (put < 0) return leat_file_error(err, w->path, "write");
     at += (size_t)put;
@@ -110,7 +115,8 @@ static leat_status put_value(leat_event_writer *w, int64_t step, leat_buf *value
   return status;
 }
 
-leat_status leat_event_scalar(leat_event_writer *w, int64_t step, const char *tag, float value, leat_error *err) {
+leat_status leat_event_scalar(leat_event_writer *w, int64_t step, const char *tag, float value,
+                              leat_error *err) {
   leat_buf v = {0};
   leat_proto_bytes(&v, 1, leat_str_of(tag));
   leat_proto_f32(&v, 2, value);
@@ -133,8 +139,8 @@ static double limit_of(int bucket) {
   return i >= 0 ? 1e-12 * pow(1.1, i) : -1e-12 * pow(1.1, -i - 1);
 }
 
-leat_status leat_event_histogram(leat_event_writer *w, int64_t step, const char *tag, const float *values,
-                                 size_t n, leat_error *err) {
+leat_status leat_event_histogram(leat_event_writer *w, int64_t step, const char *tag,
+                                 const float *values, size_t n, leat_error *err) {
   double *counts = leat__calloc(2 * SIDE + 1, sizeof *counts);
   if (!counts) return leat__oom(err, sizeof *counts);
   double low = 0, high = 0, sum = 0, squares = 0, seen = 0;

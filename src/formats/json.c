@@ -26,7 +26,8 @@ leat_status leat_json_fail(const leat_json *json, leat_error *err, const char *f
     column++;
     if (json->input.ptr[i] == '\n') line++, column = 1;
   }
-  return leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s:%zu:%zu: %s", json->name, line, column, text);
+  return leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s:%zu:%zu: %s", json->name, line, column,
+                        text);
 }
 
 static int peek(const leat_json *json) {
@@ -34,7 +35,8 @@ static int peek(const leat_json *json) {
 }
 
 static void skip_space(leat_json *json) {
-  for (int c = peek(json); c == ' ' || c == '\t' || c == '\n' || c == '\r'; c = peek(json)) json->at++;
+  for (int c = peek(json); c == ' ' || c == '\t' || c == '\n' || c == '\r'; c = peek(json))
+    json->at++;
 }
 
 // --- Strings ------------------------------------------------------------------------------------
@@ -55,7 +57,9 @@ static bool hex4(const leat_json *json, size_t at, unsigned *out) {
   if (json->input.len - at < 4) return false;
   for (size_t i = 0; i < 4; i++) {
     int c = json->input.ptr[at + i], lower = c | 0x20;
-    int digit = c >= '0' && c <= '9' ? c - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+    int digit = c >= '0' && c <= '9'           ? c - '0'
+                : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10
+                                               : -1;
     if (digit < 0) return false;
     *out = *out << 4 | (unsigned)digit;
   }
@@ -63,8 +67,10 @@ static bool hex4(const leat_json *json, size_t at, unsigned *out) {
 }
 
 static void put_utf8(leat_buf *out, unsigned code) {
-  if (code < 0x80) leat_buf_char(out, (char)code);
-  else if (code < 0x800) leat_buf_char(out, (char)(0xC0 | code >> 6)), leat_buf_char(out, (char)(0x80 | (code & 63)));
+  if (code < 0x80)
+    leat_buf_char(out, (char)code);
+  else if (code < 0x800)
+    leat_buf_char(out, (char)(0xC0 | code >> 6)), leat_buf_char(out, (char)(0x80 | (code & 63)));
   else if (code < 0x10000) {
     leat_buf_char(out, (char)(0xE0 | code >> 12));
     leat_buf_char(out, (char)(0x80 | (code >> 6 & 63)));
@@ -87,11 +93,13 @@ static leat_status unescape(leat_json *json, leat_error *err) {
     return LEAT_OK;
   }
   unsigned code, low;
-  if (c != 'u' || !hex4(json, json->at + 1, &code)) return leat_json_fail(json, err, "a bad escape in a string");
+  if (c != 'u' || !hex4(json, json->at + 1, &code))
+    return leat_json_fail(json, err, "a bad escape in a string");
   json->at += 5;
   if (code >= 0xD800 && code < 0xDC00) {
     bool pair = json->input.len - json->at >= 6 && json->input.ptr[json->at] == '\\' &&
-                json->input.ptr[json->at + 1] == 'u' && hex4(json, json->at + 2, &low) && low >= 0xDC00 && low < 0xE000;
+                json->input.ptr[json->at + 1] == 'u' && hex4(json, json->at + 2, &low) &&
+                low >= 0xDC00 && low < 0xE000;
     if (!pair) return leat_json_fail(json, err, "half of a surrogate pair");
     code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
     json->at += 6;
@@ -121,12 +129,14 @@ static leat_status read_string(leat_json *json, leat_error *err) {
       start = json->at;
       continue;
     }
-    size_t n = utf8_length((const unsigned char *)json->input.ptr + json->at, json->input.len - json->at);
+    size_t n =
+        utf8_length((const unsigned char *)json->input.ptr + json->at, json->input.len - json->at);
     if (!n) return leat_json_fail(json, err, "a string is not UTF-8");
     json->at += n;
   }
   if (copied) leat_buf_add(&json->scratch, json->input.ptr + start, json->at - start);
-  json->text = copied ? leat_buf_view(&json->scratch) : (leat_str){json->input.ptr + start, json->at - start};
+  json->text = copied ? leat_buf_view(&json->scratch)
+                      : (leat_str){json->input.ptr + start, json->at - start};
   json->at++;
   return leat_buf_status(&json->scratch, err);
 }
@@ -152,8 +162,10 @@ static leat_status read_number(leat_json *json, leat_error *err) {
   if (peek(json) == '-') json->at++;
   bool good = json->specials && take_word(json, "Infinity");
   if (!good) {
-    if (peek(json) == '0') json->at++, good = true;
-    else good = take_digits(json);
+    if (peek(json) == '0')
+      json->at++, good = true;
+    else
+      good = take_digits(json);
     if (good && peek(json) == '.') json->at++, good = take_digits(json);
     if (good && (peek(json) == 'e' || peek(json) == 'E')) {
       json->at++;
@@ -167,7 +179,8 @@ static leat_status read_number(leat_json *json, leat_error *err) {
 }
 
 static leat_status push(leat_json *json, char bracket, leat_error *err) {
-  if (json->depth == LEAT_JSON_DEPTH) return leat_json_fail(json, err, "nested deeper than %d", LEAT_JSON_DEPTH);
+  if (json->depth == LEAT_JSON_DEPTH)
+    return leat_json_fail(json, err, "nested deeper than %d", LEAT_JSON_DEPTH);
   json->stack[json->depth++] = bracket;
   json->state = bracket == '{' ? WANT_KEY_OR_END : WANT_VALUE_OR_END;
   json->at++;
@@ -198,10 +211,14 @@ static leat_status read_value(leat_json *json, leat_json_event *event, leat_erro
   } else if (json->specials && take_word(json, "NaN")) {
     *event = LEAT_JSON_NUMBER;
     json->text = LEAT_STR("NaN");
-  } else if (take_word(json, "true")) *event = LEAT_JSON_TRUE;
-  else if (take_word(json, "false")) *event = LEAT_JSON_FALSE;
-  else if (take_word(json, "null")) *event = LEAT_JSON_NULL;
-  else status = leat_json_fail(json, err, c < 0 ? "the input ends early" : "a value was expected");
+  } else if (take_word(json, "true"))
+    *event = LEAT_JSON_TRUE;
+  else if (take_word(json, "false"))
+    *event = LEAT_JSON_FALSE;
+  else if (take_word(json, "null"))
+    *event = LEAT_JSON_NULL;
+  else
+    status = leat_json_fail(json, err, c < 0 ? "the input ends early" : "a value was expected");
   after_value(json);
   return status;
 }
@@ -231,7 +248,8 @@ leat_status leat_json_next(leat_json *json, leat_json_event *event, leat_error *
   int closing = inside == '{' ? '}' : ']';
   if (json->state == WANT_COMMA) {
     if (peek(json) == closing) return pop(json, event);
-    if (peek(json) != ',') return leat_json_fail(json, err, "a comma or '%c' was expected", closing);
+    if (peek(json) != ',')
+      return leat_json_fail(json, err, "a comma or '%c' was expected", closing);
     json->at++;
     skip_space(json);
     json->state = inside == '{' ? WANT_KEY : WANT_VALUE;
@@ -281,11 +299,16 @@ void leat_json_quote(leat_buf *out, leat_str text) {
   leat_buf_char(out, '"');
   for (size_t i = 0; i < text.len; i++) {
     unsigned char c = (unsigned char)text.ptr[i];
-    if (c == '"' || c == '\\') leat_buf_char(out, '\\'), leat_buf_char(out, (char)c);
-    else if (c == '\n') leat_buf_c(out, "\\n");
-    else if (c == '\t') leat_buf_c(out, "\\t");
-    else if (c < 0x20) leat_buf_fmt(out, "\\u%04x", c);
-    else leat_buf_char(out, (char)c);
+    if (c == '"' || c == '\\')
+      leat_buf_char(out, '\\'), leat_buf_char(out, (char)c);
+    else if (c == '\n')
+      leat_buf_c(out, "\\n");
+    else if (c == '\t')
+      leat_buf_c(out, "\\t");
+    else if (c < 0x20)
+      leat_buf_fmt(out, "\\u%04x", c);
+    else
+      leat_buf_char(out, (char)c);
   }
   leat_buf_char(out, '"');
 }
@@ -304,9 +327,12 @@ void leat_json_string(leat_json_writer *w, leat_str value) {
 
 static void put_float(leat_json_writer *w, double value, const char *text, size_t length) {
   before(w);
-  if (value != value) leat_buf_c(w->out, "NaN");
-  else if (value - value != 0) leat_buf_c(w->out, value > 0 ? "Infinity" : "-Infinity");
-  else leat_buf_add(w->out, text, length);
+  if (value != value)
+    leat_buf_c(w->out, "NaN");
+  else if (value - value != 0)
+    leat_buf_c(w->out, value > 0 ? "Infinity" : "-Infinity");
+  else
+    leat_buf_add(w->out, text, length);
 }
 
 void leat_json_f64(leat_json_writer *w, double value) {

@@ -26,13 +26,13 @@ enum { LEAT_JSON_DEPTH = 64 };
 
 typedef struct leat_json {
   leat_str input;
-  const char *name;     // of the input, for messages
+  const char *name;  // of the input, for messages
   size_t at;
-  leat_str text;        // of the last KEY, STRING or NUMBER; valid until the next call
+  leat_str text;  // of the last KEY, STRING or NUMBER; valid until the next call
   int depth;
   char stack[LEAT_JSON_DEPTH];  // '{' or '['
   int state;
-  bool specials;        // NaN, Infinity and -Infinity are numbers
+  bool specials;  // NaN, Infinity and -Infinity are numbers
   leat_buf scratch;
 } leat_json;
 
@@ -42,7 +42,8 @@ leat_status leat_json_next(leat_json *json, leat_json_event *event, leat_error *
 // Reads over the value that starts with `event` (as returned by next).
 leat_status leat_json_skip(leat_json *json, leat_json_event event, leat_error *err);
 // "NAME:LINE:COLUMN: <message>" at the parser's place.
-leat_status leat_json_fail(const leat_json *json, leat_error *err, const char *fmt, ...) LEAT_PRINTF(3, 4);
+leat_status leat_json_fail(const leat_json *json, leat_error *err, const char *fmt, ...)
+    LEAT_PRINTF(3, 4);
 
 // --- Writing ------------------------------------------------------------------------------------
 typedef struct leat_json_writer {
@@ -56,11 +57,11 @@ void leat_json_open(leat_json_writer *w, char bracket);   // '{' or '['
 void leat_json_close(leat_json_writer *w, char bracket);  // '}' or ']'
 void leat_json_key(leat_json_writer *w, leat_str key);
 void leat_json_string(leat_json_writer *w, leat_str value);
-void leat_json_f64(leat_json_writer *w, double value);    // NaN, Infinity as TensorFlow Serving does
+void leat_json_f64(leat_json_writer *w, double value);  // NaN, Infinity as TensorFlow Serving does
 void leat_json_f32(leat_json_writer *w, float value);
 void leat_json_i64(leat_json_writer *w, int64_t value);
 void leat_json_bool(leat_json_writer *w, bool value);
 void leat_json_null(leat_json_writer *w);
-void leat_json_quote(leat_buf *out, leat_str text);       // "text", escaped
+void leat_json_quote(leat_buf *out, leat_str text);  // "text", escaped
 
 #endif

@@ -65,9 +65,12 @@ static bool same_word(leat_str text, const char *word) {
 static bool parse_special(leat_str text, double *out) {
   bool negative = text.len && text.ptr[0] == '-';
   if (text.len && (text.ptr[0] == '-' || text.ptr[0] == '+')) text.ptr++, text.len--;
-  if (same_word(text, "nan")) *out = (double)NAN;
-  else if (same_word(text, "inf") || same_word(text, "infinity")) *out = (double)INFINITY;
-  else return false;
+  if (same_word(text, "nan"))
+    *out = (double)NAN;
+  else if (same_word(text, "inf") || same_word(text, "infinity"))
+    *out = (double)INFINITY;
+  else
+    return false;
   if (negative) *out = -*out;
   return true;
 }
@@ -76,8 +79,8 @@ static pthread_once_t locale_once = PTHREAD_ONCE_INIT;
 static locale_t c_locale;
 static void make_locale(void) { c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0); }
 
-// The text as a NUL-terminated copy for the C library; long ones are cut where digits stop to matter
-// only if they are longer than any exact decimal of a double (770 digits).
+// The text as a NUL-terminated copy for the C library; long ones are cut where digits stop to
+// matter only if they are longer than any exact decimal of a double (770 digits).
 static double slow(leat_str text, bool single) {
   char small[256], *copy = text.len < sizeof small ? small : malloc(text.len + 1);
   if (!copy) return (double)NAN;
@@ -89,8 +92,9 @@ static double slow(leat_str text, bool single) {
   return value;
 }
 
-static const double tens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                              1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+static const double tens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                              1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                              1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
 // Clinger: both factors exact in f64, so one rounding.
 static bool fast_f64(const decimal *d, double *out) {
@@ -205,8 +209,10 @@ static size_t shortest(char *out, double value, bool single) {
     size_t length = put_digits(plain, false, digits, count, exponent);
     float f = 0;
     double d = 0;
-    if (single) leat_parse_f32((leat_str){plain, length}, &f), d = f;
-    else leat_parse_f64((leat_str){plain, length}, &d);
+    if (single)
+      leat_parse_f32((leat_str){plain, length}, &f), d = f;
+    else
+      leat_parse_f64((leat_str){plain, length}, &d);
     if (d == fabs(value)) break;
   }
   return put_digits(out, signbit(value), digits, count, exponent);

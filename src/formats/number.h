@@ -7,8 +7,8 @@
 
 enum { LEAT_NUMBER_MAX = 40 };  // room that any formatted number fits in
 
-// Decimal text (digits, point, exponent; also inf, infinity, nan in any case, signed) to the nearest
-// value, ties to even, directly in that precision. false: not a number, or text left over.
+// Decimal text (digits, point, exponent; also inf, infinity, nan in any case, signed) to the
+// nearest value, ties to even, directly in that precision. false: not a number, or text left over.
 bool leat_parse_f32(leat_str text, float *out);
 bool leat_parse_f64(leat_str text, double *out);
 // Decimal digits with an optional sign; false also when it does not fit.

@@ -15,9 +15,10 @@ enum { MAX_HEADER = 100000000 };
 static const struct {
   const char *name;
   leat_dtype dtype;
-} dtypes[] = {{"BOOL", LEAT_DTYPE_BOOL}, {"I8", LEAT_DTYPE_I8},   {"I16", LEAT_DTYPE_I16}, {"I32", LEAT_DTYPE_I32},
-              {"I64", LEAT_DTYPE_I64},   {"U8", LEAT_DTYPE_U8},   {"U16", LEAT_DTYPE_U16}, {"U32", LEAT_DTYPE_U32},
-              {"U64", LEAT_DTYPE_U64},   {"F16", LEAT_DTYPE_F16}, {"BF16", LEAT_DTYPE_BF16}, {"F32", LEAT_DTYPE_F32},
+} dtypes[] = {{"BOOL", LEAT_DTYPE_BOOL}, {"I8", LEAT_DTYPE_I8},     {"I16", LEAT_DTYPE_I16},
+              {"I32", LEAT_DTYPE_I32},   {"I64", LEAT_DTYPE_I64},   {"U8", LEAT_DTYPE_U8},
+              {"U16", LEAT_DTYPE_U16},   {"U32", LEAT_DTYPE_U32},   {"U64", LEAT_DTYPE_U64},
+              {"F16", LEAT_DTYPE_F16},   {"BF16", LEAT_DTYPE_BF16}, {"F32", LEAT_DTYPE_F32},
               {"F64", LEAT_DTYPE_F64}};
 enum { DTYPES = sizeof dtypes / sizeof *dtypes };
 
@@ -39,7 +40,8 @@ typedef struct reader {
   leat_safetensors *out;
 } reader;
 
-static leat_status expect(reader *r, leat_json_event got, leat_json_event want, const char *what, leat_error *err) {
+static leat_status expect(reader *r, leat_json_event got, leat_json_event want, const char *what,
+                          leat_error *err) {
   return got == want ? LEAT_OK : leat_json_fail(&r->json, err, "%s was expected", what);
 }
 
@@ -48,7 +50,8 @@ static leat_status read_u64(reader *r, uint64_t *out, leat_error *err) {
   leat_status status = leat_json_next(&r->json, &event, err);
   if (!status) status = expect(r, event, LEAT_JSON_NUMBER, "a whole number", err);
   if (!status && (!leat_parse_u64(r->json.text, out) || r->json.text.ptr[0] == '+'))
-    status = leat_json_fail(&r->json, err, "'" LEAT_STR_FMT "' is not a size", LEAT_STR_ARG(r->json.text));
+    status = leat_json_fail(&r->json, err, "'" LEAT_STR_FMT "' is not a size",
+                            LEAT_STR_ARG(r->json.text));
   return status;
 }
 
@@ -61,8 +64,12 @@ static leat_status read_shape(reader *r, entry *e, leat_error *err) {
     uint64_t size;
     if ((status = leat_json_next(&r->json, &event, err)) || event == LEAT_JSON_ARRAY_END) break;
     if ((status = expect(r, event, LEAT_JSON_NUMBER, "a whole number", err))) break;
-    if (e->rank == LEAT_MAX_RANK) return leat_json_fail(&r->json, err, "'" LEAT_STR_FMT "': more than %d axes", LEAT_STR_ARG(e->name), LEAT_MAX_RANK);
-    if (!leat_parse_u64(r->json.text, &size) || size > INT64_MAX) return leat_json_fail(&r->json, err, "'" LEAT_STR_FMT "' is not a size", LEAT_STR_ARG(r->json.text));
+    if (e->rank == LEAT_MAX_RANK)
+      return leat_json_fail(&r->json, err, "'" LEAT_STR_FMT "': more than %d axes",
+                            LEAT_STR_ARG(e->name), LEAT_MAX_RANK);
+    if (!leat_parse_u64(r->json.text, &size) || size > INT64_MAX)
+      return leat_json_fail(&r->json, err, "'" LEAT_STR_FMT "' is not a size",
+                            LEAT_STR_ARG(r->json.text));
     e->dims[e->rank++] = (int64_t)size;
   }
   return status;
@@ -87,7 +94,10 @@ static leat_status read_dtype(reader *r, entry *e, leat_error *err) {
   for (int i = 0; !status && i < DTYPES; i++)
     if (leat_str_eq(r->json.text, leat_str_of(dtypes[i].name))) e->dtype = dtypes[i].dtype;
   if (!status && !e->dtype)
-    status = leat_json_fail(&r->json, err, "tensor '" LEAT_STR_FMT "' is of dtype '" LEAT_STR_FMT "', which is not supported", LEAT_STR_ARG(e->name), LEAT_STR_ARG(r->json.text));
+    status = leat_json_fail(&r->json, err,
+                            "tensor '" LEAT_STR_FMT "' is of dtype '" LEAT_STR_FMT
+                            "', which is not supported",
+                            LEAT_STR_ARG(e->name), LEAT_STR_ARG(r->json.text));
   e->has_dtype = true;
   return status;
 }
@@ -99,13 +109,19 @@ static leat_status read_entry(reader *r, entry *e, leat_error *err) {
   while (!status) {
     if ((status = leat_json_next(&r->json, &event, err)) || event == LEAT_JSON_OBJECT_END) break;
     leat_str key = r->json.text;
-    if (leat_str_eq(key, LEAT_STR("dtype"))) status = read_dtype(r, e, err);
-    else if (leat_str_eq(key, LEAT_STR("shape"))) status = read_shape(r, e, err);
-    else if (leat_str_eq(key, LEAT_STR("data_offsets"))) status = read_offsets(r, e, err);
-    else if (!(status = leat_json_next(&r->json, &event, err))) status = leat_json_skip(&r->json, event, err);
+    if (leat_str_eq(key, LEAT_STR("dtype")))
+      status = read_dtype(r, e, err);
+    else if (leat_str_eq(key, LEAT_STR("shape")))
+      status = read_shape(r, e, err);
+    else if (leat_str_eq(key, LEAT_STR("data_offsets")))
+      status = read_offsets(r, e, err);
+    else if (!(status = leat_json_next(&r->json, &event, err)))
+      status = leat_json_skip(&r->json, event, err);
   }
   if (!status && !(e->has_dtype && e->has_shape && e->has_offsets))
-    status = leat_json_fail(&r->json, err, "tensor '" LEAT_STR_FMT "' lacks dtype, shape or data_offsets", LEAT_STR_ARG(e->name));
+    status = leat_json_fail(&r->json, err,
+                            "tensor '" LEAT_STR_FMT "' lacks dtype, shape or data_offsets",
+                            LEAT_STR_ARG(e->name));
   return status;
 }
 
@@ -121,7 +137,8 @@ static leat_status read_metadata(reader *r, leat_error *err) {
     if ((status = leat_json_next(&r->json, &event, err))) break;
     if ((status = expect(r, event, LEAT_JSON_STRING, "text in the metadata", err))) break;
     pair.value = (leat_str){leat_arena_str(&r->names, r->json.text), r->json.text.len};
-    if (!pair.key.ptr || !pair.value.ptr || !leat_vec_push(&r->out->metadata, pair)) status = leat__oom(err, sizeof pair);
+    if (!pair.key.ptr || !pair.value.ptr || !leat_vec_push(&r->out->metadata, pair))
+      status = leat__oom(err, sizeof pair);
   }
   return status;
 }
@@ -174,14 +191,26 @@ static leat_status check_extents(reader *r, uint64_t bytes, const char *name, le
     for (int k = 0; k < e->rank; k++)
       if (__builtin_mul_overflow(elements, e->dims[k], &elements)) elements = -1, k = e->rank;
     int64_t want = 0;
-    bool fits = elements >= 0 && !__builtin_mul_overflow(elements, (int64_t)leat_dtype_bytes(e->dtype), &want) &&
+    bool fits = elements >= 0 &&
+                !__builtin_mul_overflow(elements, (int64_t)leat_dtype_bytes(e->dtype), &want) &&
                 e->end >= e->begin && e->end - e->begin == (uint64_t)want;
-    if (!fits) status = leat_error_set(err, LEAT_DATA_LOSS, "%s: tensor '" LEAT_STR_FMT "': its shape needs another number of bytes than [%llu, %llu)", name, LEAT_STR_ARG(e->name), (unsigned long long)e->begin, (unsigned long long)e->end);
-    else if (e->begin != at) status = leat_error_set(err, LEAT_DATA_LOSS, "%s: tensor '" LEAT_STR_FMT "' starts at %llu, expected %llu", name, LEAT_STR_ARG(e->name), (unsigned long long)e->begin, (unsigned long long)at);
+    if (!fits)
+      status = leat_error_set(err, LEAT_DATA_LOSS,
+                              "%s: tensor '" LEAT_STR_FMT
+                              "': its shape needs another number of bytes than [%llu, %llu)",
+                              name, LEAT_STR_ARG(e->name), (unsigned long long)e->begin,
+                              (unsigned long long)e->end);
+    else if (e->begin != at)
+      status = leat_error_set(
+          err, LEAT_DATA_LOSS, "%s: tensor '" LEAT_STR_FMT "' starts at %llu, expected %llu", name,
+          LEAT_STR_ARG(e->name), (unsigned long long)e->begin, (unsigned long long)at);
     at = e->end;
   }
   leat__free(order);
-  if (!status && at != bytes) status = leat_error_set(err, LEAT_DATA_LOSS, "%s: the tensors take %llu bytes, the file has %llu", name, (unsigned long long)at, (unsigned long long)bytes);
+  if (!status && at != bytes)
+    status =
+        leat_error_set(err, LEAT_DATA_LOSS, "%s: the tensors take %llu bytes, the file has %llu",
+                       name, (unsigned long long)at, (unsigned long long)bytes);
   return status;
 }
 
@@ -189,7 +218,8 @@ static leat_status make_tensors(reader *r, const char *data, leat_error *err) {
   for (size_t i = 0; i < r->entries.count; i++) {
     const entry *e = &r->entries.at[i];
     leat_named_tensor named = {.name = e->name};
-    leat_status status = leat_tensor_copy_of(&named.tensor, e->dtype, e->rank, e->dims, data + e->begin, err);
+    leat_status status =
+        leat_tensor_copy_of(&named.tensor, e->dtype, e->rank, e->dims, data + e->begin, err);
     if (!status && !leat_vec_push(&r->out->tensors, named)) {
       leat_tensor_unref(named.tensor);
       status = leat__oom(err, sizeof named);
@@ -199,15 +229,20 @@ static leat_status make_tensors(reader *r, const char *data, leat_error *err) {
   return LEAT_OK;
 }
 
-leat_status leat_safetensors_parse(leat_safetensors *out, leat_str bytes, const char *name, leat_error *err) {
+leat_status leat_safetensors_parse(leat_safetensors *out, leat_str bytes, const char *name,
+                                   leat_error *err) {
   *out = (leat_safetensors){0};
   uint64_t length = 0;
-  if (bytes.len < 8) return leat_error_set(err, LEAT_DATA_LOSS, "%s: %zu bytes are too few for a header", name, bytes.len);
+  if (bytes.len < 8)
+    return leat_error_set(err, LEAT_DATA_LOSS, "%s: %zu bytes are too few for a header", name,
+                          bytes.len);
   memcpy(&length, bytes.ptr, 8);
   if (length > MAX_HEADER || length > bytes.len - 8)
-    return leat_error_set(err, LEAT_DATA_LOSS, "%s: header is %llu bytes, file has %zu", name, (unsigned long long)length, bytes.len);
+    return leat_error_set(err, LEAT_DATA_LOSS, "%s: header is %llu bytes, file has %zu", name,
+                          (unsigned long long)length, bytes.len);
   leat_str header = {bytes.ptr + 8, length};
-  if (!header.len || header.ptr[0] != '{') return leat_error_set(err, LEAT_DATA_LOSS, "%s: the header does not start with '{'", name);
+  if (!header.len || header.ptr[0] != '{')
+    return leat_error_set(err, LEAT_DATA_LOSS, "%s: the header does not start with '{'", name);
   reader r = {.out = out};
   leat_json_init(&r.json, header, name);
   leat_status status = read_header(&r, err);
@@ -256,7 +291,8 @@ leat_tensor *leat_safetensors_find(const leat_safetensors *st, leat_str name) {
 // --- Writing ------------------------------------------------------------------------------------
 static int by_tensor_name(const void *a, const void *b) {
   const leat_named_tensor *x = a, *y = b;
-  int xb = leat_dtype_bits(leat_tensor_dtype(x->tensor)), yb = leat_dtype_bits(leat_tensor_dtype(y->tensor));
+  int xb = leat_dtype_bits(leat_tensor_dtype(x->tensor)),
+      yb = leat_dtype_bits(leat_tensor_dtype(y->tensor));
   return xb != yb ? yb - xb : leat_str_cmp(x->name, y->name);
 }
 
@@ -278,7 +314,8 @@ static void canonical_nans(leat_dtype dtype, char *data, size_t count) {
         break;
       case LEAT_DTYPE_F64:
         memcpy(&d, data + 8 * i, 8);
-        if ((d & INT64_MAX) > 0x7FF0000000000000) d = 0x7FF8000000000000, memcpy(data + 8 * i, &d, 8);
+        if ((d & INT64_MAX) > 0x7FF0000000000000)
+          d = 0x7FF8000000000000, memcpy(data + 8 * i, &d, 8);
         break;
       case LEAT_DTYPE_F16:
         memcpy(&h, data + 2 * i, 2);
@@ -300,7 +337,8 @@ static void put_header(leat_buf *header, const leat_named_tensor *tensors, size_
   if (metadata_count) {
     leat_json_key(&w, LEAT_STR("__metadata__"));
     leat_json_open(&w, '{');
-    for (size_t i = 0; i < metadata_count; i++) leat_json_key(&w, metadata[i].key), leat_json_string(&w, metadata[i].value);
+    for (size_t i = 0; i < metadata_count; i++)
+      leat_json_key(&w, metadata[i].key), leat_json_string(&w, metadata[i].value);
     leat_json_close(&w, '}');
   }
   int64_t at = 0;
@@ -336,7 +374,9 @@ leat_status leat_safetensors_format(const leat_named_tensor *tensors, size_t cou
   if (count) memcpy(order, tensors, sizeof *order * count);
   for (size_t i = 0; i < count; i++)
     if (!dtype_name(leat_tensor_dtype(order[i].tensor)))
-      status = leat_error_set(err, LEAT_INVALID_ARGUMENT, "safetensors: '" LEAT_STR_FMT "': strings cannot be stored", LEAT_STR_ARG(order[i].name));
+      status = leat_error_set(err, LEAT_INVALID_ARGUMENT,
+                              "safetensors: '" LEAT_STR_FMT "': strings cannot be stored",
+                              LEAT_STR_ARG(order[i].name));
   if (!status && count) qsort(order, count, sizeof *order, by_tensor_name);
   leat_buf header = {0};
   out->max = (size_t)1 << 46;
@@ -348,7 +388,8 @@ leat_status leat_safetensors_format(const leat_named_tensor *tensors, size_t cou
     leat_tensor *dense;
     if ((status = leat_tensor_dense(&dense, order[i].tensor, err))) break;
     size_t elements = (size_t)leat_tensor_count(dense), at = out->len;
-    leat_buf_add(out, leat_tensor_data(dense), elements * leat_dtype_bytes(leat_tensor_dtype(dense)));
+    leat_buf_add(out, leat_tensor_data(dense),
+                 elements * leat_dtype_bytes(leat_tensor_dtype(dense)));
     if (!out->failed) canonical_nans(leat_tensor_dtype(dense), out->ptr + at, elements);
     leat_tensor_unref(dense);
   }

@@ -16,15 +16,16 @@ typedef struct leat_named_str {
   leat_str key, value;
 } leat_named_str;
 
-typedef struct leat_safetensors {  // zero-initialised is empty
+typedef struct leat_safetensors {       // zero-initialised is empty
   LEAT_VEC(leat_named_tensor) tensors;  // in the order of the header
   LEAT_VEC(leat_named_str) metadata;
-  char *text;                           // owns names, keys and values
+  char *text;  // owns names, keys and values
 } leat_safetensors;
 
 // Strict: no holes, overlaps or trailing bytes; every extent is checked. Tensors are copies.
 leat_status leat_safetensors_read(leat_safetensors *out, const char *path, leat_error *err);
-leat_status leat_safetensors_parse(leat_safetensors *out, leat_str bytes, const char *name, leat_error *err);
+leat_status leat_safetensors_parse(leat_safetensors *out, leat_str bytes, const char *name,
+                                   leat_error *err);
 void leat_safetensors_deinit(leat_safetensors *st);
 leat_tensor *leat_safetensors_find(const leat_safetensors *st, leat_str name);  // NULL if none
 

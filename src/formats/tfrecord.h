@@ -18,6 +18,7 @@ leat_status leat_tfrecord_next(leat_tfrecord *reader, leat_str *record, leat_err
 // Appends one framed record.
 void leat_tfrecord_add(leat_buf *out, leat_str record);
 // A gzip or zlib stream unpacked into `out` (at most max bytes); plain input is copied.
-leat_status leat_inflate(leat_str input, const char *name, size_t max, leat_buf *out, leat_error *err);
+leat_status leat_inflate(leat_str input, const char *name, size_t max, leat_buf *out,
+                         leat_error *err);
 
 #endif

@@ -31,7 +31,8 @@ leat_status leat_yaml_fail(const leat_yaml *yaml, const leat_yaml_node *node, le
   vsnprintf(text, sizeof text, fmt, args);
   va_end(args);
   if (node && node->line)
-    return leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s:%d:%d: %s", yaml->file, node->line, node->column, text);
+    return leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s:%d:%d: %s", yaml->file, node->line,
+                          node->column, text);
   if (node) return leat_error_set(err, LEAT_INVALID_ARGUMENT, "command line: %s", text);
   return leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s: %s", yaml->file, text);
 }
@@ -45,7 +46,8 @@ leat_yaml_node *leat_yaml_new(leat_yaml *yaml, leat_yaml_kind kind, leat_str tex
   return node;
 }
 
-static leat_status push_item(leat_yaml *yaml, leat_yaml_node *node, leat_yaml_node *key, leat_yaml_node *item, leat_error *err) {
+static leat_status push_item(leat_yaml *yaml, leat_yaml_node *node, leat_yaml_node *key,
+                             leat_yaml_node *item, leat_error *err) {
   if ((node->count & (node->count - 1)) == 0) {  // grow at powers of two
     size_t cap = node->count ? node->count * 2 : 1;
     leat_yaml_node **items = leat_arena_alloc(&yaml->arena, cap * sizeof *items);
@@ -87,7 +89,8 @@ static leat_status next_event(builder *b, yaml_event_t *event, leat_error *err) 
                         p->problem ? p->problem : "not YAML");
 }
 
-static leat_yaml_node *node_at(builder *b, leat_yaml_kind kind, leat_str text, const yaml_event_t *event) {
+static leat_yaml_node *node_at(builder *b, leat_yaml_kind kind, leat_str text,
+                               const yaml_event_t *event) {
   leat_yaml_node *node = leat_yaml_new(b->yaml, kind, text);
   if (!node) return NULL;
   node->line = (int)event->start_mark.line + 1;
@@ -95,10 +98,12 @@ static leat_yaml_node *node_at(builder *b, leat_yaml_kind kind, leat_str text, c
   return node;
 }
 
-static leat_status keep_anchor(builder *b, const yaml_char_t *name, leat_yaml_node *node, leat_error *err) {
+static leat_status keep_anchor(builder *b, const yaml_char_t *name, leat_yaml_node *node,
+                               leat_error *err) {
   if (!name) return LEAT_OK;
   anchor *a = leat_arena_alloc(&b->yaml->arena, sizeof *a);
-  if (!a || !(a->name = leat_arena_str(&b->yaml->arena, leat_str_of((const char *)name)))) return leat__oom(err, sizeof *a);
+  if (!a || !(a->name = leat_arena_str(&b->yaml->arena, leat_str_of((const char *)name))))
+    return leat__oom(err, sizeof *a);
   a->node = node;
   a->next = b->anchors;
   b->anchors = a;
@@ -107,15 +112,20 @@ static leat_status keep_anchor(builder *b, const yaml_char_t *name, leat_yaml_no
 
 static leat_status build(builder *b, yaml_event_t *event, leat_yaml_node **out, leat_error *err);
 
-static leat_status build_alias(builder *b, const yaml_event_t *event, leat_yaml_node **out, leat_error *err) {
+static leat_status build_alias(builder *b, const yaml_event_t *event, leat_yaml_node **out,
+                               leat_error *err) {
   for (anchor *a = b->anchors; a; a = a->next)
-    if (strcmp(a->name, (const char *)event->data.alias.anchor) == 0) return *out = a->node, LEAT_OK;
-  return leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s:%zu:%zu: no anchor '%s' before this alias", b->yaml->file,
-                        event->start_mark.line + 1, event->start_mark.column + 1, (const char *)event->data.alias.anchor);
+    if (strcmp(a->name, (const char *)event->data.alias.anchor) == 0)
+      return *out = a->node, LEAT_OK;
+  return leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s:%zu:%zu: no anchor '%s' before this alias",
+                        b->yaml->file, event->start_mark.line + 1, event->start_mark.column + 1,
+                        (const char *)event->data.alias.anchor);
 }
 
-static leat_status check_key(builder *b, const leat_yaml_node *mapping, const leat_yaml_node *key, leat_error *err) {
-  if (key->kind != LEAT_YAML_SCALAR) return leat_yaml_fail(b->yaml, key, err, "a key is not a word");
+static leat_status check_key(builder *b, const leat_yaml_node *mapping, const leat_yaml_node *key,
+                             leat_error *err) {
+  if (key->kind != LEAT_YAML_SCALAR)
+    return leat_yaml_fail(b->yaml, key, err, "a key is not a word");
   for (size_t i = 0; i < mapping->count; i++)
     if (leat_str_eq(mapping->keys[i]->text, key->text))
       return leat_yaml_fail(b->yaml, key, err, "'" LEAT_STR_FMT "' was given already in line %d",
@@ -123,9 +133,11 @@ static leat_status check_key(builder *b, const leat_yaml_node *mapping, const le
   return LEAT_OK;
 }
 
-static leat_status build_collection(builder *b, leat_yaml_node *node, yaml_event_type_t last, leat_error *err) {
+static leat_status build_collection(builder *b, leat_yaml_node *node, yaml_event_type_t last,
+                                    leat_error *err) {
   leat_status status = LEAT_OK;
-  if (++b->depth > MAX_DEPTH) return leat_yaml_fail(b->yaml, node, err, "nested deeper than %d", MAX_DEPTH);
+  if (++b->depth > MAX_DEPTH)
+    return leat_yaml_fail(b->yaml, node, err, "nested deeper than %d", MAX_DEPTH);
   for (;;) {
     yaml_event_t event;
     leat_yaml_node *key = NULL, *item = NULL;
@@ -148,7 +160,9 @@ static leat_status build_collection(builder *b, leat_yaml_node *node, yaml_event
 }
 
 static leat_status build(builder *b, yaml_event_t *event, leat_yaml_node **out, leat_error *err) {
-  if (++b->nodes > MAX_NODES) return leat_error_set(err, LEAT_RESOURCE_EXHAUSTED, "%s: more than %d nodes", b->yaml->file, MAX_NODES);
+  if (++b->nodes > MAX_NODES)
+    return leat_error_set(err, LEAT_RESOURCE_EXHAUSTED, "%s: more than %d nodes", b->yaml->file,
+                          MAX_NODES);
   if (event->type == YAML_ALIAS_EVENT) return build_alias(b, event, out, err);
   leat_yaml_node *node;
   const yaml_char_t *name;
@@ -177,9 +191,11 @@ static leat_status build_document(builder *b, leat_error *err) {
     if (status) return status;
     yaml_event_type_t type = event.type;
     if (type == YAML_DOCUMENT_START_EVENT && seen)
-      status = leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s:%zu: a second document", b->yaml->file, event.start_mark.line + 1);
+      status = leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s:%zu: a second document",
+                              b->yaml->file, event.start_mark.line + 1);
     seen |= type == YAML_DOCUMENT_START_EVENT;
-    if (!status && (type == YAML_SCALAR_EVENT || type == YAML_SEQUENCE_START_EVENT || type == YAML_MAPPING_START_EVENT || type == YAML_ALIAS_EVENT))
+    if (!status && (type == YAML_SCALAR_EVENT || type == YAML_SEQUENCE_START_EVENT ||
+                    type == YAML_MAPPING_START_EVENT || type == YAML_ALIAS_EVENT))
       status = build(b, &event, &b->yaml->root, err);
     yaml_event_delete(&event);
     if (status || type == YAML_STREAM_END_EVENT) return status;
@@ -190,7 +206,8 @@ leat_status leat_yaml_parse(leat_yaml *yaml, leat_str text, const char *file, le
   *yaml = (leat_yaml){.file = file};
   builder b = {.yaml = yaml};
   if (!yaml_parser_initialize(&b.parser)) return leat__oom(err, sizeof b.parser);
-  yaml_parser_set_input_string(&b.parser, (const unsigned char *)(text.ptr ? text.ptr : ""), text.len);
+  yaml_parser_set_input_string(&b.parser, (const unsigned char *)(text.ptr ? text.ptr : ""),
+                               text.len);
   leat_status status = build_document(&b, err);
   yaml_parser_delete(&b.parser);
   if (status) leat_yaml_deinit(yaml);
@@ -215,29 +232,38 @@ bool leat_yaml_is_null(const leat_yaml_node *node) {
   return !t.len || leat_str_eq(t, LEAT_STR("~")) || leat_str_eq(t, LEAT_STR("null"));
 }
 
-static leat_status wrong(const leat_yaml *yaml, const leat_yaml_node *node, const char *want, leat_error *err) {
-  if (node->kind != LEAT_YAML_SCALAR) return leat_yaml_fail(yaml, node, err, "%s, expected %s", kind_name(node), want);
-  return leat_yaml_fail(yaml, node, err, "'" LEAT_STR_FMT "', expected %s", LEAT_STR_ARG(node->text), want);
+static leat_status wrong(const leat_yaml *yaml, const leat_yaml_node *node, const char *want,
+                         leat_error *err) {
+  if (node->kind != LEAT_YAML_SCALAR)
+    return leat_yaml_fail(yaml, node, err, "%s, expected %s", kind_name(node), want);
+  return leat_yaml_fail(yaml, node, err, "'" LEAT_STR_FMT "', expected %s",
+                        LEAT_STR_ARG(node->text), want);
 }
 
-leat_status leat_yaml_f64(const leat_yaml *yaml, const leat_yaml_node *node, double *out, leat_error *err) {
-  if (node->kind == LEAT_YAML_SCALAR && !node->quoted && leat_parse_f64(node->text, out)) return LEAT_OK;
+leat_status leat_yaml_f64(const leat_yaml *yaml, const leat_yaml_node *node, double *out,
+                          leat_error *err) {
+  if (node->kind == LEAT_YAML_SCALAR && !node->quoted && leat_parse_f64(node->text, out))
+    return LEAT_OK;
   return wrong(yaml, node, "a number", err);
 }
 
-leat_status leat_yaml_i64(const leat_yaml *yaml, const leat_yaml_node *node, int64_t *out, leat_error *err) {
-  if (node->kind == LEAT_YAML_SCALAR && !node->quoted && leat_parse_i64(node->text, out)) return LEAT_OK;
+leat_status leat_yaml_i64(const leat_yaml *yaml, const leat_yaml_node *node, int64_t *out,
+                          leat_error *err) {
+  if (node->kind == LEAT_YAML_SCALAR && !node->quoted && leat_parse_i64(node->text, out))
+    return LEAT_OK;
   return wrong(yaml, node, "a whole number", err);
 }
 
-leat_status leat_yaml_bool(const leat_yaml *yaml, const leat_yaml_node *node, bool *out, leat_error *err) {
+leat_status leat_yaml_bool(const leat_yaml *yaml, const leat_yaml_node *node, bool *out,
+                           leat_error *err) {
   bool plain = node->kind == LEAT_YAML_SCALAR && !node->quoted;
   if (plain && leat_str_eq(node->text, LEAT_STR("true"))) return *out = true, LEAT_OK;
   if (plain && leat_str_eq(node->text, LEAT_STR("false"))) return *out = false, LEAT_OK;
   return wrong(yaml, node, "true or false", err);
 }
 
-leat_status leat_yaml_str(const leat_yaml *yaml, const leat_yaml_node *node, leat_str *out, leat_error *err) {
+leat_status leat_yaml_str(const leat_yaml *yaml, const leat_yaml_node *node, leat_str *out,
+                          leat_error *err) {
   if (node->kind != LEAT_YAML_SCALAR) return wrong(yaml, node, "text", err);
   *out = node->text;
   return LEAT_OK;

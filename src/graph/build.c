@@ -67,13 +67,15 @@ static leat_value const_of(leat_builder *b, leat_dtype dtype, double value) {
     case LEAT_DTYPE_F64: return leat_const_f64(b, value);
     case LEAT_DTYPE_F16:
     case LEAT_DTYPE_BF16: return leat_cast(b, leat_const_f32(b, (float)value), dtype);
-    default: return leat_builder_fail(b, LEAT_INVALID_ARGUMENT, "no constant of dtype %s",
-                                      leat_dtype_name(dtype));
+    default:
+      return leat_builder_fail(b, LEAT_INVALID_ARGUMENT, "no constant of dtype %s",
+                               leat_dtype_name(dtype));
   }
 }
 
 leat_value leat_const_like(leat_builder *b, leat_value like, double value) {
-  if (!like.node) return leat_builder_fail(b, LEAT_INVALID_ARGUMENT, "constant: operand is missing");
+  if (!like.node)
+    return leat_builder_fail(b, LEAT_INVALID_ARGUMENT, "constant: operand is missing");
   return const_of(b, leat_value_type(like).dtype, value);
 }
 
@@ -113,9 +115,9 @@ leat_value leat_dim_value(leat_builder *b, leat_dim dim) {
 }
 
 // --- Element-wise -------------------------------------------------------------------------------
-#define BUILD_UNARY(name)                                              \
-  leat_value leat_##name(leat_builder *b, leat_value x) {              \
-    return leat__build1(b, LEAT_OP_##name, &x, 1, NULL, 0);            \
+#define BUILD_UNARY(name)                                   \
+  leat_value leat_##name(leat_builder *b, leat_value x) {   \
+    return leat__build1(b, LEAT_OP_##name, &x, 1, NULL, 0); \
   }
 LEAT_UNARY_OPS(BUILD_UNARY)
 
@@ -156,9 +158,9 @@ static leat_value build_binary(leat_builder *b, leat_op op, leat_value x, leat_v
   return leat__build1(b, op, xs, 2, NULL, 0);
 }
 
-#define BUILD_BINARY(name)                                             \
+#define BUILD_BINARY(name)                                              \
   leat_value leat_##name(leat_builder *b, leat_value x, leat_value y) { \
-    return build_binary(b, LEAT_OP_##name, x, y);                      \
+    return build_binary(b, LEAT_OP_##name, x, y);                       \
   }
 LEAT_BINARY_OPS(BUILD_BINARY)
 
@@ -199,7 +201,8 @@ static unsigned axis_mask(leat_builder *b, leat_value x, const int *axes, int co
   for (int i = 0; i < count; i++) {
     int axis = axes[i] < 0 ? axes[i] + rank : axes[i];
     if (axis < 0 || axis >= rank || mask >> axis & 1) {
-      leat_builder_fail(b, LEAT_INVALID_ARGUMENT, "no axis %d in rank %d, or named twice", axes[i], rank);
+      leat_builder_fail(b, LEAT_INVALID_ARGUMENT, "no axis %d in rank %d, or named twice", axes[i],
+                        rank);
       return 0;
     }
     mask |= 1u << axis;
@@ -228,9 +231,9 @@ static leat_value reduce(leat_builder *b, leat_op op, leat_value x, const int *a
   return leat_reshape(b, out, shape);
 }
 
-#define BUILD_REDUCE(name)                                                                  \
+#define BUILD_REDUCE(name)                                                                       \
   leat_value leat_##name(leat_builder *b, leat_value x, const int *axes, int count, bool keep) { \
-    return reduce(b, LEAT_OP_##name, x, axes, count, keep);                                 \
+    return reduce(b, LEAT_OP_##name, x, axes, count, keep);                                      \
   }
 BUILD_REDUCE(reduce_sum)
 BUILD_REDUCE(reduce_prod)
@@ -254,8 +257,12 @@ static leat_value arg(leat_builder *b, leat_op op, leat_value x, int axis) {
   leat_attr attr = leat__attr_int(axis < 0 ? axis + rank_of(x) : axis);
   return leat__build1(b, op, &x, 1, &attr, 1);
 }
-leat_value leat_argmax(leat_builder *b, leat_value x, int axis) { return arg(b, LEAT_OP_argmax, x, axis); }
-leat_value leat_argmin(leat_builder *b, leat_value x, int axis) { return arg(b, LEAT_OP_argmin, x, axis); }
+leat_value leat_argmax(leat_builder *b, leat_value x, int axis) {
+  return arg(b, LEAT_OP_argmax, x, axis);
+}
+leat_value leat_argmin(leat_builder *b, leat_value x, int axis) {
+  return arg(b, LEAT_OP_argmin, x, axis);
+}
 
 leat_value leat_cumulate(leat_builder *b, leat_value x, int axis, leat_reduce_kind kind,
                          bool exclusive, bool reverse) {
@@ -323,7 +330,8 @@ leat_value leat_slice(leat_builder *b, leat_value x, const leat_dim *start, cons
   return leat__build1(b, LEAT_OP_slice, &x, 1, attrs, 3);
 }
 
-leat_value leat_slice_axis(leat_builder *b, leat_value x, int axis, leat_dim start, leat_dim limit) {
+leat_value leat_slice_axis(leat_builder *b, leat_value x, int axis, leat_dim start,
+                           leat_dim limit) {
   leat_shape shape = shape_of(x);
   if (axis < 0) axis += shape.rank;
   if (!x.node || axis < 0 || axis >= shape.rank)
@@ -412,7 +420,8 @@ leat_value leat_segment_reduce(leat_builder *b, leat_value x, leat_value ids, le
 }
 
 leat_value leat_nonzero(leat_builder *b, leat_value x) {
-  if (!leat_builder_ok(b) || !x.node) return leat_builder_fail(b, LEAT_INVALID_ARGUMENT, "nonzero: operand is missing");
+  if (!leat_builder_ok(b) || !x.node)
+    return leat_builder_fail(b, LEAT_INVALID_ARGUMENT, "nonzero: operand is missing");
   leat_graph *graph = leat_builder_graph(b);
   leat_shape shape = shape_of(x);
   leat_attr attr = leat__attr_int(leat__dim_fresh(graph, leat__shape_count(graph, &shape)));
@@ -424,7 +433,8 @@ static leat_value pair(leat_node *node, leat_value *second) {
   return (leat_value){node, 0};
 }
 
-leat_value leat_sort(leat_builder *b, leat_value x, int axis, bool descending, leat_value *indices) {
+leat_value leat_sort(leat_builder *b, leat_value x, int axis, bool descending,
+                     leat_value *indices) {
   leat_attr attrs[] = {leat__attr_int(axis < 0 ? axis + rank_of(x) : axis),
                        leat__attr_int(descending)};
   return pair(leat__build(b, LEAT_OP_sort, &x, 1, attrs, 2), indices);
@@ -481,7 +491,8 @@ static leat_value stretch_batch(leat_builder *b, leat_value x, const leat_shape 
 leat_value leat_matmul(leat_builder *b, leat_value x, leat_value y) {
   int x_rank = rank_of(x), y_rank = rank_of(y);
   if (x_rank < 2 || y_rank < 2)
-    return leat_builder_fail(b, LEAT_INVALID_ARGUMENT, "matmul: operands of rank %d and %d", x_rank, y_rank);
+    return leat_builder_fail(b, LEAT_INVALID_ARGUMENT, "matmul: operands of rank %d and %d", x_rank,
+                             y_rank);
   leat_dot_axes axes = {.contract_count = 1, .x_contract = {-1}, .y_contract = {y_rank - 2}};
   if (y_rank == 2) return leat_dot_general(b, x, y, &axes, LEAT_DTYPE_NONE);
   leat_shape x_batch = shape_of(x), y_batch = shape_of(y), batch;
@@ -506,9 +517,10 @@ leat_value leat_conv(leat_builder *b, leat_value x, leat_value k, const leat_con
     full.k_dilation[i] = or_one(full.k_dilation[i]);
   }
   leat_shape kernel = shape_of(k);
-  int64_t order = kernel.rank && kernel.dims[kernel.rank - 1] >= 0 && kernel.dims[kernel.rank - 1] <= 4
-                      ? ORDER_LANES16
-                      : ORDER_CHAIN;
+  int64_t order =
+      kernel.rank && kernel.dims[kernel.rank - 1] >= 0 && kernel.dims[kernel.rank - 1] <= 4
+          ? ORDER_LANES16
+          : ORDER_CHAIN;
   leat_value xs[] = {x, k};
   leat_attr attrs[] = {leat__attr_ints(full.strides, spatial),
                        leat__attr_ints(full.low, spatial),
@@ -521,7 +533,8 @@ leat_value leat_conv(leat_builder *b, leat_value x, leat_value k, const leat_con
   return leat__build1(b, LEAT_OP_conv, xs, 2, attrs, 8);
 }
 
-leat_value leat_fft(leat_builder *b, leat_value re, leat_value im, bool inverse, leat_value *im_out) {
+leat_value leat_fft(leat_builder *b, leat_value re, leat_value im, bool inverse,
+                    leat_value *im_out) {
   leat_value xs[] = {re, im};
   leat_attr attr = leat__attr_int(inverse);
   return pair(leat__build(b, LEAT_OP_fft, xs, 2, &attr, 1), im_out);
@@ -532,7 +545,8 @@ static void spread(leat_node *node, int count, leat_value *out) {
   for (int i = 0; i < count; i++) out[i] = (leat_value){node, node ? i : 0};
 }
 
-void leat_call(leat_builder *b, leat_func *func, const leat_value *args, int count, leat_value *out) {
+void leat_call(leat_builder *b, leat_func *func, const leat_value *args, int count,
+               leat_value *out) {
   leat_attr attr = leat__attr_func(func);
   spread(leat__build(b, LEAT_OP_call, args, count, &attr, 1), func->output_count, out);
 }
@@ -552,8 +566,8 @@ void leat_cond(leat_builder *b, leat_value pred, leat_func *yes, leat_func *no,
   leat__free(all);
 }
 
-void leat_while(leat_builder *b, leat_func *test, leat_func *body, const leat_value *args, int count,
-                int carries, int64_t max_trips, leat_value *out) {
+void leat_while(leat_builder *b, leat_func *test, leat_func *body, const leat_value *args,
+                int count, int carries, int64_t max_trips, leat_value *out) {
   leat_attr attrs[] = {leat__attr_func(test), leat__attr_func(body), leat__attr_int(carries),
                        leat__attr_int(max_trips)};
   spread(leat__build(b, LEAT_OP_while, args, count, attrs, 4), carries, out);

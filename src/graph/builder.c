@@ -15,13 +15,13 @@ struct leat_builder {
   leat_graph *graph;
   const char *name;
   const char *scope;
-  leat_error err;                 // the first failure
-  LEAT_VEC(leat_node *) nodes;    // in order of making
+  leat_error err;               // the first failure
+  LEAT_VEC(leat_node *) nodes;  // in order of making
   LEAT_VEC(leat_node *) inputs;
   LEAT_VEC(const char *) input_names;
   LEAT_VEC(named_value) outputs;
-  uint32_t *cons;                 // hash-cons table: node position + 1, 0 = free
-  size_t cons_size;               // power of two
+  uint32_t *cons;    // hash-cons table: node position + 1, 0 = free
+  size_t cons_size;  // power of two
 };
 
 // --- Life ---------------------------------------------------------------------------------------
@@ -40,7 +40,8 @@ leat_builder *leat_builder_new(leat_graph *graph, const char *name) {
     name = made;
   }
   b->name = leat_arena_str(&graph->arena, leat_str_of(name));
-  if (!b->name) leat_builder_fail(b, LEAT_RESOURCE_EXHAUSTED, "out of memory");
+  if (!b->name)
+    leat_builder_fail(b, LEAT_RESOURCE_EXHAUSTED, "out of memory");
   else if (!name_is_legal(name))
     leat_builder_fail(b, LEAT_INVALID_ARGUMENT, "function '%s': not a legal name", name);
   else if (leat_graph_find_func(graph, leat_str_of(name)))
@@ -157,8 +158,7 @@ static bool keep_attr(leat_graph *graph, leat_attr_kind kind, leat_attr *attr) {
     case ATTR_INTS:
     case ATTR_DIMS:
       return (attr->ints = leat_arena_copy(&graph->arena, attr->ints, count * sizeof(int64_t)));
-    case ATTR_STR:
-      return (attr->str = leat_arena_str(&graph->arena, (leat_str){attr->str, count}));
+    case ATTR_STR: return (attr->str = leat_arena_str(&graph->arena, (leat_str){attr->str, count}));
     case ATTR_VARS:
       return (attr->vars = leat_arena_copy(&graph->arena, attr->vars, count * sizeof *attr->vars));
     case ATTR_STRS: return keep_strs(graph, attr);
@@ -257,10 +257,13 @@ static bool infer_types(leat_builder *b, leat_node *node) {
   for (int i = 0; !status && i < node->output_count; i++)
     for (int j = 0; j < types[i].shape.rank; j++)
       if (leat__dim_is_bad(b->graph, types[i].shape.dims[j]))
-        status = leat_error_set(&err, LEAT_INVALID_ARGUMENT, "axis %d would have a negative size", j);
+        status =
+            leat_error_set(&err, LEAT_INVALID_ARGUMENT, "axis %d would have a negative size", j);
   if (status) {
-    if (b->scope) leat_builder_fail(b, status, "%s: %s: %s", b->scope, leat__ops[node->op].name, err.message);
-    else leat_builder_fail(b, status, "%s: %s", leat__ops[node->op].name, err.message);
+    if (b->scope)
+      leat_builder_fail(b, status, "%s: %s: %s", b->scope, leat__ops[node->op].name, err.message);
+    else
+      leat_builder_fail(b, status, "%s: %s", leat__ops[node->op].name, err.message);
     return false;
   }
   node->types = types;
@@ -274,9 +277,13 @@ leat_node *leat__build(leat_builder *b, leat_op op, const leat_value *inputs, in
   if (leat__op_attrs(op, defs) != attr_count) leat_bug("attribute count differs from the op table");
   if (leat__ops[op].inputs >= 0 && leat__ops[op].inputs != input_count)
     return leat_builder_fail(b, LEAT_INVALID_ARGUMENT, "%s: %d operands, expected %d",
-                             leat__ops[op].name, input_count, leat__ops[op].inputs).node;
-  leat_node probe = {.op = op, .input_count = input_count, .attr_count = attr_count,
-                     .inputs = inputs, .attrs = attrs};
+                             leat__ops[op].name, input_count, leat__ops[op].inputs)
+        .node;
+  leat_node probe = {.op = op,
+                     .input_count = input_count,
+                     .attr_count = attr_count,
+                     .inputs = inputs,
+                     .attrs = attrs};
   probe.hash = hash_node(&probe, defs);
   if (b->nodes.count * 2 >= b->cons_size && !grow_cons(b)) return no_memory(b);
   bool mergeable = leat__ops[op].effect != EFFECT_effect && op != LEAT_OP_input;
@@ -363,8 +370,9 @@ static void check_state(leat_builder *b) {
     int64_t count = node->op == LEAT_OP_row_update ? node->attrs[0].count : one != NULL;
     for (int64_t j = 0; j < count; j++) {
       if (written[vars[j]->index])
-        leat_builder_fail(b, LEAT_INVALID_ARGUMENT, "function '%s': variable '%s' has two next values",
-                          b->name, vars[j]->name);
+        leat_builder_fail(b, LEAT_INVALID_ARGUMENT,
+                          "function '%s': variable '%s' has two next values", b->name,
+                          vars[j]->name);
       written[vars[j]->index] = true;
     }
   }
@@ -407,9 +415,8 @@ static leat_func *finish(leat_builder *b) {
   if (b->graph->failed) no_memory(b);
   if (!leat_builder_ok(b)) return NULL;
   bool *used = leat__calloc(b->nodes.count + 1, sizeof *used);
-  leat_func *func = used && mark(b, used) && leat_vec_reserve(&b->graph->funcs, 1)
-                        ? close_func(b, used)
-                        : NULL;
+  leat_func *func =
+      used && mark(b, used) && leat_vec_reserve(&b->graph->funcs, 1) ? close_func(b, used) : NULL;
   leat__free(used);
   leat_map_entry *entry =
       func ? leat_map_insert(&b->graph->func_map, leat_str_of(func->name), NULL) : NULL;

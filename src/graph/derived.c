@@ -103,8 +103,8 @@ leat_value leat_take_along_axis(leat_builder *b, leat_value x, leat_value index,
   leat_value flat = {0};
   leat_dim step = 1;
   for (int i = in.rank - 1; i >= 0; i--) {
-    leat_value at = i == axis ? leat_cast(b, index, LEAT_DTYPE_I64)
-                              : leat_iota(b, LEAT_DTYPE_I64, out, i);
+    leat_value at =
+        i == axis ? leat_cast(b, index, LEAT_DTYPE_I64) : leat_iota(b, LEAT_DTYPE_I64, out, i);
     leat_value part = leat_mul(b, at, leat_dim_value(b, step));
     flat = flat.node ? leat_add(b, flat, part) : part;
     step = leat_dim_mul(graph, step, in.dims[i]);
@@ -135,12 +135,12 @@ static leat_value polynomial(leat_builder *b, leat_value x, const double *c, int
 
 // Inverse of the error function (M. Giles, "Approximating the erfinv function", single precision).
 static leat_value erf_inverse(leat_builder *b, leat_value x) {
-  static const double middle[] = {2.81022636e-08,  3.43273939e-07, -3.5233877e-06, -4.39150654e-06,
-                                  0.00021858087,   -0.00125372503, -0.00417768164, 0.246640727,
-                                  1.50140941};
-  static const double tail[] = {-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844,
-                                0.00573950773,   -0.0076224613,  0.00943887047, 1.00167406,
-                                2.83297682};
+  static const double middle[] = {2.81022636e-08,  3.43273939e-07, -3.5233877e-06,
+                                  -4.39150654e-06, 0.00021858087,  -0.00125372503,
+                                  -0.00417768164,  0.246640727,    1.50140941};
+  static const double tail[] = {-0.000200214257, 0.000100950558, 0.00134934322,
+                                -0.00367342844,  0.00573950773,  -0.0076224613,
+                                0.00943887047,   1.00167406,     2.83297682};
   leat_value w = leat_neg(b, leat_log1p(b, leat_neg(b, leat_mul(b, x, x))));
   leat_value near = polynomial(b, leat_add_scalar(b, w, -2.5), middle, 9);
   leat_value far = polynomial(b, leat_add_scalar(b, leat_sqrt(b, w), -3), tail, 9);

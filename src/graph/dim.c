@@ -69,7 +69,9 @@ bool leat__dim_constant(const leat_graph *graph, leat_dim dim, int64_t *value) {
   return is_constant(graph, dim, value);
 }
 
-bool leat__dim_is_bad(const leat_graph *graph, leat_dim dim) { return is_op(graph, dim, DIM_CONST); }
+bool leat__dim_is_bad(const leat_graph *graph, leat_dim dim) {
+  return is_op(graph, dim, DIM_CONST);
+}
 
 // --- Products -----------------------------------------------------------------------------------
 typedef struct factors {
@@ -142,8 +144,8 @@ static leat_dim join_terms(leat_graph *graph, const terms *t) {
   for (int i = 0; i < t->count; i++) {
     leat_dim term = scale(graph, t->coef[i], t->base[i]);
     if (t->coef[i] == 0) continue;
-    joined = joined == 0 ? term
-                         : intern(graph, (leat_dim_expr){.op = DIM_ADD, .a = joined, .b = term});
+    joined =
+        joined == 0 ? term : intern(graph, (leat_dim_expr){.op = DIM_ADD, .a = joined, .b = term});
   }
   leat_dim constant = literal(graph, t->constant);
   if (joined == 0 || t->constant == 0) return joined ? joined : constant;
@@ -179,8 +181,12 @@ leat_dim leat_dim_mul(leat_graph *graph, leat_dim a, leat_dim b) {
   return join_terms(graph, &t);
 }
 
-static int64_t floordiv(int64_t a, int64_t b) { return b ? a / b - (a % b != 0 && (a < 0) != (b < 0)) : 0; }
-static int64_t ceildiv(int64_t a, int64_t b) { return b ? a / b + (a % b != 0 && (a < 0) == (b < 0)) : 0; }
+static int64_t floordiv(int64_t a, int64_t b) {
+  return b ? a / b - (a % b != 0 && (a < 0) != (b < 0)) : 0;
+}
+static int64_t ceildiv(int64_t a, int64_t b) {
+  return b ? a / b + (a % b != 0 && (a < 0) == (b < 0)) : 0;
+}
 
 // a / b where b divides every coefficient of a, or false.
 static bool divide_exactly(leat_graph *graph, leat_dim a, leat_dim b, leat_dim *out) {
@@ -275,8 +281,8 @@ bool leat__dim_is_known(const leat_graph *graph, leat_dim dim, const bool *known
   if (dim >= 0) return true;
   const leat_dim_expr *expr = leat__dim_expr(graph, dim);
   if (expr->op == DIM_SYMBOL) return known[leat__dim_slot(dim)];
-  return expr->op == DIM_CONST || (leat__dim_is_known(graph, expr->a, known) &&
-                                   leat__dim_is_known(graph, expr->b, known));
+  return expr->op == DIM_CONST ||
+         (leat__dim_is_known(graph, expr->a, known) && leat__dim_is_known(graph, expr->b, known));
 }
 
 leat_dim leat__dim_sub(leat_graph *graph, leat_dim a, leat_dim b) {

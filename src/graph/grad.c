@@ -19,9 +19,9 @@ typedef struct cotangent {
 
 struct leat_gradient_ctx {
   leat_builder *b;
-  int node_count;     // nodes that existed at the start
-  bool *needed;       // by node: depends on a target
-  int *first;         // by node: index of its output 0 in cots
+  int node_count;  // nodes that existed at the start
+  bool *needed;    // by node: depends on a target
+  int *first;      // by node: index of its output 0 in cots
   cotangent *cots;
   int cot_count;
 };
@@ -85,8 +85,8 @@ static leat_value densify(leat_gradient_ctx *ctx, leat_value value) {
     row_piece joined = join_pieces(ctx->b, cot);
     leat_value base = cot->dense.node ? cot->dense : leat_zeros_like(ctx->b, value);
     cot->pieces.count = 0;
-    cot->dense = leat_scatter(ctx->b, base, joined.ids, joined.rows, 0, LEAT_SCATTER_ADD,
-                              LEAT_INDEX_ZERO);
+    cot->dense =
+        leat_scatter(ctx->b, base, joined.ids, joined.rows, 0, LEAT_SCATTER_ADD, LEAT_INDEX_ZERO);
   }
   return cot->dense;
 }

@@ -121,8 +121,10 @@ typedef struct scan_parts {
 } scan_parts;
 
 static scan_parts scan_of(const leat_node *node) {
-  scan_parts s = {.body = node->attrs[0].func, .carries = (int)node->attrs[1].i,
-                  .scanned = (int)node->attrs[2].i, .trips = node->attrs[3].i,
+  scan_parts s = {.body = node->attrs[0].func,
+                  .carries = (int)node->attrs[1].i,
+                  .scanned = (int)node->attrs[2].i,
+                  .trips = node->attrs[3].i,
                   .reverse = node->attrs[4].i != 0};
   s.captures = node->input_count - s.carries - s.scanned;
   s.stacked = s.body->output_count - s.carries;
@@ -167,9 +169,9 @@ static leat_func *recording_body(leat_builder *outer, const scan_parts *s) {
   return close(outer, b);
 }
 
-// One trip of the way back: (trip, gradients of carries, summed gradients of captures; rows: carries
-// as they were, scanned rows, gradients of stacked rows; captures) -> (gradients of carries, summed
-// gradients of captures; gradients of scanned rows).
+// One trip of the way back: (trip, gradients of carries, summed gradients of captures; rows:
+// carries as they were, scanned rows, gradients of stacked rows; captures) -> (gradients of
+// carries, summed gradients of captures; gradients of scanned rows).
 static leat_func *backward_body(leat_builder *outer, const scan_parts *s) {
   const leat_func *body = s->body;
   leat_func *vjp = leat__vjp_func(outer, s->body);
@@ -237,9 +239,12 @@ static void scan_backwards(leat_gradient_ctx *ctx, leat_node *node, const scan_p
     int at = 0, capture_at = float_carries, row_at = carries;
     for (int i = 0; i < s->carries + s->scanned + s->captures; i++) {
       if (!is_float(leat_value_type(inputs[i]))) continue;
-      if (i < s->carries) grads[i] = outs[at++];
-      else if (i < first_capture) grads[i] = outs[row_at++];
-      else grads[i] = outs[capture_at++];
+      if (i < s->carries)
+        grads[i] = outs[at++];
+      else if (i < first_capture)
+        grads[i] = outs[row_at++];
+      else
+        grads[i] = outs[capture_at++];
     }
   }
   leat__free(args);
@@ -328,7 +333,9 @@ RULE(while) {
   if (body && in && dys && grads) {
     in[0] = leat_const_bool(b, true);
     memcpy(in + 1, node->inputs, sizeof *in * (size_t)node->input_count);
-    scan_parts s = {.body = body, .carries = carries + 1, .trips = max_trips,
+    scan_parts s = {.body = body,
+                    .carries = carries + 1,
+                    .trips = max_trips,
                     .captures = node->input_count - carries};
     add_cotangents(ctx, node, 0, node->output_count, dys, 0);
     scan_gradient(ctx, node, &s, in, dys, grads);
@@ -342,8 +349,8 @@ RULE(while) {
 // --- Collectives --------------------------------------------------------------------------------
 static bool sums(leat_gradient_ctx *ctx, const leat_node *node) {
   if (node->attrs[0].i == LEAT_SUM) return true;
-  leat_builder_fail(leat__cot_builder(ctx), LEAT_INVALID_ARGUMENT, "%s has a gradient for sums only",
-                    leat__ops[node->op].name);
+  leat_builder_fail(leat__cot_builder(ctx), LEAT_INVALID_ARGUMENT,
+                    "%s has a gradient for sums only", leat__ops[node->op].name);
   return false;
 }
 
@@ -363,7 +370,7 @@ RULE(all_gather) {
 RULE(reduce_scatter) {
   leat_builder *b = leat__cot_builder(ctx);
   if (sums(ctx, node))
-    leat__cot_add(ctx, node->inputs[0],
-                  leat_all_gather(b, leat__cot_of(ctx, node, 0), (int)node->attrs[1].i,
-                                  node->attrs[2].i));
+    leat__cot_add(
+        ctx, node->inputs[0],
+        leat_all_gather(b, leat__cot_of(ctx, node, 0), (int)node->attrs[1].i, node->attrs[2].i));
 }

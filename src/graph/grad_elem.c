@@ -5,13 +5,19 @@
 
 // What nearly every rule of one result needs.
 #define RULE(op) void leat__grad_##op(leat_gradient_ctx *ctx, leat_node *node)
-#define RULE_LOCALS                                              \
-  leat_builder *b = leat__cot_builder(ctx);                      \
+#define RULE_LOCALS                                                \
+  leat_builder *b = leat__cot_builder(ctx);                        \
   leat_value dy = leat__cot_of(ctx, node, 0), x = node->inputs[0]; \
   if (!dy.node) return
 
-RULE(neg) { RULE_LOCALS; leat__cot_add(ctx, x, leat_neg(b, dy)); }
-RULE(abs) { RULE_LOCALS; leat__cot_add(ctx, x, leat_mul(b, dy, leat_sign(b, x))); }
+RULE(neg) {
+  RULE_LOCALS;
+  leat__cot_add(ctx, x, leat_neg(b, dy));
+}
+RULE(abs) {
+  RULE_LOCALS;
+  leat__cot_add(ctx, x, leat_mul(b, dy, leat_sign(b, x)));
+}
 
 RULE(sqrt) {
   RULE_LOCALS;
@@ -24,15 +30,24 @@ RULE(rsqrt) {
   leat__cot_add(ctx, x, leat_mul(b, leat_mul_scalar(b, dy, -0.5), cube));
 }
 
-RULE(exp) { RULE_LOCALS; leat__cot_add(ctx, x, leat_mul(b, dy, leat__out(node, 0))); }
+RULE(exp) {
+  RULE_LOCALS;
+  leat__cot_add(ctx, x, leat_mul(b, dy, leat__out(node, 0)));
+}
 
 RULE(expm1) {
   RULE_LOCALS;
   leat__cot_add(ctx, x, leat_mul(b, dy, leat_add_scalar(b, leat__out(node, 0), 1)));
 }
 
-RULE(log) { RULE_LOCALS; leat__cot_add(ctx, x, leat_div(b, dy, x)); }
-RULE(log1p) { RULE_LOCALS; leat__cot_add(ctx, x, leat_div(b, dy, leat_add_scalar(b, x, 1))); }
+RULE(log) {
+  RULE_LOCALS;
+  leat__cot_add(ctx, x, leat_div(b, dy, x));
+}
+RULE(log1p) {
+  RULE_LOCALS;
+  leat__cot_add(ctx, x, leat_div(b, dy, leat_add_scalar(b, x, 1)));
+}
 
 RULE(tanh) {
   RULE_LOCALS;
@@ -53,15 +68,24 @@ RULE(erf) {
   leat__cot_add(ctx, x, leat_mul(b, dy, leat_mul_scalar(b, bell, two_over_root_pi)));
 }
 
-RULE(sin) { RULE_LOCALS; leat__cot_add(ctx, x, leat_mul(b, dy, leat_cos(b, x))); }
-RULE(cos) { RULE_LOCALS; leat__cot_add(ctx, x, leat_mul(b, dy, leat_neg(b, leat_sin(b, x)))); }
+RULE(sin) {
+  RULE_LOCALS;
+  leat__cot_add(ctx, x, leat_mul(b, dy, leat_cos(b, x)));
+}
+RULE(cos) {
+  RULE_LOCALS;
+  leat__cot_add(ctx, x, leat_mul(b, dy, leat_neg(b, leat_sin(b, x))));
+}
 
 RULE(atan) {
   RULE_LOCALS;
   leat__cot_add(ctx, x, leat_div(b, dy, leat_add_scalar(b, leat_mul(b, x, x), 1)));
 }
 
-RULE(cast) { RULE_LOCALS; leat__cot_add(ctx, x, leat_cast(b, dy, leat_value_type(x).dtype)); }
+RULE(cast) {
+  RULE_LOCALS;
+  leat__cot_add(ctx, x, leat_cast(b, dy, leat_value_type(x).dtype));
+}
 
 RULE(add) {
   RULE_LOCALS;
@@ -74,8 +98,7 @@ RULE(add) {
 RULE(sub) {
   RULE_LOCALS;
   leat__cot_add(ctx, x, dy);
-  if (leat__cot_needed(ctx, node->inputs[1]))
-    leat__cot_add(ctx, node->inputs[1], leat_neg(b, dy));
+  if (leat__cot_needed(ctx, node->inputs[1])) leat__cot_add(ctx, node->inputs[1], leat_neg(b, dy));
 }
 
 RULE(mul) {
@@ -188,8 +211,10 @@ RULE(reduce_prod) {
   for (int i = 0; i < shape.rank; i++) {
     inverse[perm[i]] = i;
     moved.dims[i] = shape.dims[perm[i]];
-    if (i < shape.rank - axes->count) flat.dims[flat.rank++] = moved.dims[i];
-    else joined = leat_dim_mul(graph, joined, moved.dims[i]);
+    if (i < shape.rank - axes->count)
+      flat.dims[flat.rank++] = moved.dims[i];
+    else
+      joined = leat_dim_mul(graph, joined, moved.dims[i]);
   }
   flat.dims[flat.rank++] = joined;
   leat_value rows = leat_reshape(b, leat_transpose(b, x, perm), flat);
@@ -226,7 +251,8 @@ static leat_value spread(leat_builder *b, leat_value x, bool as_rows) {
 static leat_value cumprod_grad(leat_builder *b, leat_value x, leat_value dy, bool exclusive) {
   leat_value grid = spread(b, x, true);  // [i][k] = x_k
   leat_shape shape = leat_value_type(grid).shape;
-  leat_value row = leat_iota(b, LEAT_DTYPE_I64, shape, -2), col = leat_iota(b, LEAT_DTYPE_I64, shape, -1);
+  leat_value row = leat_iota(b, LEAT_DTYPE_I64, shape, -2),
+             col = leat_iota(b, LEAT_DTYPE_I64, shape, -1);
   leat_value without = leat_select(b, leat_eq(b, row, col), leat_ones_like(b, grid), grid);
   leat_value products = leat_cumulate(b, without, -1, LEAT_PROD, exclusive, false);
   leat_value covers = exclusive ? leat_lt(b, row, col) : leat_le(b, row, col);
@@ -240,7 +266,8 @@ static leat_value cumextreme_grad(leat_builder *b, leat_value x, leat_value y, l
                                   bool exclusive) {
   leat_value xs = spread(b, x, true), ys = spread(b, y, false);  // [j][k]
   leat_shape shape = leat_value_type(xs).shape;
-  leat_value row = leat_iota(b, LEAT_DTYPE_I64, shape, -2), col = leat_iota(b, LEAT_DTYPE_I64, shape, -1);
+  leat_value row = leat_iota(b, LEAT_DTYPE_I64, shape, -2),
+             col = leat_iota(b, LEAT_DTYPE_I64, shape, -1);
   leat_value covered = exclusive ? leat_lt(b, col, row) : leat_le(b, col, row);
   leat_value hit = leat_and(b, covered, leat_eq(b, xs, ys));
   leat_value rank = leat_cumulate(b, leat_cast(b, hit, LEAT_DTYPE_I64), -1, LEAT_SUM, false, false);

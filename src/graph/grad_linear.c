@@ -4,8 +4,8 @@
 #include "leat/ops.h"
 
 #define RULE(op) void leat__grad_##op(leat_gradient_ctx *ctx, leat_node *node)
-#define RULE_LOCALS                                              \
-  leat_builder *b = leat__cot_builder(ctx);                      \
+#define RULE_LOCALS                                                \
+  leat_builder *b = leat__cot_builder(ctx);                        \
   leat_value dy = leat__cot_of(ctx, node, 0), x = node->inputs[0]; \
   if (!dy.node) return
 
@@ -23,7 +23,8 @@ static leat_value dot_side(leat_builder *b, const leat_node *node, leat_value dy
   leat_value other = node->inputs[1 - side], own = node->inputs[side];
   const leat_attr *own_batch = &node->attrs[side], *own_contract = &node->attrs[2 + side];
   const leat_attr *other_batch = &node->attrs[1 - side], *other_contract = &node->attrs[3 - side];
-  int batch = (int)own_batch->count, own_rank = shape_of(own).rank, other_rank = shape_of(other).rank;
+  int batch = (int)own_batch->count, own_rank = shape_of(own).rank,
+      other_rank = shape_of(other).rank;
   int own_free = own_rank - batch - (int)own_contract->count;
   int other_free = other_rank - batch - (int)other_contract->count;
   int first = side == 0 ? batch + own_free : batch;  // where the other side's free axes start in dy
@@ -164,7 +165,7 @@ RULE(conv) {
 typedef struct window_view {
   leat_window w;
   int rank;
-  int64_t count;              // elements of one window
+  int64_t count;  // elements of one window
   leat_shape in, out;
 } window_view;
 
@@ -191,7 +192,8 @@ static leat_value window_element(leat_builder *b, const window_view *v, leat_val
   for (int i = v->rank - 1; i >= 0; i--) {
     start[i] = index % v->w.window[i] * v->w.dilation[i];
     index /= v->w.window[i];
-    leat_dim span = leat__dim_offset(graph, leat_dim_mul(graph, v->out.dims[i], v->w.strides[i]), 1 - v->w.strides[i]);
+    leat_dim span = leat__dim_offset(graph, leat_dim_mul(graph, v->out.dims[i], v->w.strides[i]),
+                                     1 - v->w.strides[i]);
     limit[i] = v->out.dims[i] == 0 ? start[i] : leat_dim_add(graph, start[i], span);
   }
   return leat_slice(b, padded, start, limit, v->w.strides);
@@ -220,7 +222,11 @@ static leat_value windows_to_input(leat_builder *b, const window_view *v, leat_v
       rest /= v->w.window[i];
       low[i] = offset - v->w.low[i];
       interior[i] = v->w.strides[i] - 1;
-      leat_dim span = v->out.dims[i] == 0 ? 0 : leat__dim_offset(graph, leat_dim_mul(graph, v->out.dims[i], v->w.strides[i]), -interior[i]);
+      leat_dim span =
+          v->out.dims[i] == 0
+              ? 0
+              : leat__dim_offset(graph, leat_dim_mul(graph, v->out.dims[i], v->w.strides[i]),
+                                 -interior[i]);
       leat_dim after = leat__dim_offset(graph, leat__dim_sub(graph, v->in.dims[i], span), -low[i]);
       if (!leat__dim_constant(graph, after, &high[i]))
         return leat_builder_fail(b, LEAT_UNIMPLEMENTED, "gradient of windows of symbolic extent");
@@ -243,8 +249,13 @@ static leat_value window_sum_grad(leat_builder *b, const window_view *v, leat_va
     w.dilation[i] = v->w.dilation[i];
     interior[i] = v->w.strides[i] - 1;
     low[i] = reach - v->w.low[i];
-    leat_dim span = v->out.dims[i] == 0 ? 0 : leat__dim_offset(graph, leat_dim_mul(graph, v->out.dims[i], v->w.strides[i]), -interior[i]);
-    leat_dim after = leat__dim_offset(graph, leat__dim_sub(graph, v->in.dims[i], span), v->w.low[i]);
+    leat_dim span =
+        v->out.dims[i] == 0
+            ? 0
+            : leat__dim_offset(graph, leat_dim_mul(graph, v->out.dims[i], v->w.strides[i]),
+                               -interior[i]);
+    leat_dim after =
+        leat__dim_offset(graph, leat__dim_sub(graph, v->in.dims[i], span), v->w.low[i]);
     if (!leat__dim_constant(graph, after, &high[i]))
       return leat_builder_fail(b, LEAT_UNIMPLEMENTED, "gradient of windows of symbolic extent");
   }

@@ -4,8 +4,8 @@
 #include "leat/ops.h"
 
 #define RULE(op) void leat__grad_##op(leat_gradient_ctx *ctx, leat_node *node)
-#define RULE_LOCALS                                              \
-  leat_builder *b = leat__cot_builder(ctx);                      \
+#define RULE_LOCALS                                                \
+  leat_builder *b = leat__cot_builder(ctx);                        \
   leat_value dy = leat__cot_of(ctx, node, 0), x = node->inputs[0]; \
   if (!dy.node) return
 
@@ -19,7 +19,10 @@ static leat_value dims_vector(leat_builder *b, const leat_dim *dims, int count) 
   return leat_concat(b, list, count, 0);
 }
 
-RULE(reshape) { RULE_LOCALS; leat__cot_add(ctx, x, leat_reshape(b, dy, shape_of(x))); }
+RULE(reshape) {
+  RULE_LOCALS;
+  leat__cot_add(ctx, x, leat_reshape(b, dy, shape_of(x)));
+}
 
 RULE(reshape_dynamic) {
   RULE_LOCALS;
@@ -59,16 +62,19 @@ RULE(slice) {
   for (int i = 0; i < in.rank; i++) {
     interior[i] = strides->ints[i] - 1;
     unit &= interior[i] == 0;
-    leat_dim span = leat__dim_offset(graph, leat_dim_mul(graph, out.dims[i], strides->ints[i]), -interior[i]);
+    leat_dim span =
+        leat__dim_offset(graph, leat_dim_mul(graph, out.dims[i], strides->ints[i]), -interior[i]);
     leat_dim rest = leat__dim_sub(graph, leat__dim_sub(graph, in.dims[i], start->ints[i]), span);
     if (out.dims[i] == 0) rest = leat__dim_sub(graph, in.dims[i], start->ints[i]);
-    fixed &= leat__dim_constant(graph, start->ints[i], &low[i]) && leat__dim_constant(graph, rest, &high[i]);
+    fixed &= leat__dim_constant(graph, start->ints[i], &low[i]) &&
+             leat__dim_constant(graph, rest, &high[i]);
   }
   if (fixed) {
     leat__cot_add(ctx, x, leat_pad(b, dy, (leat_value){0}, low, high, interior));
   } else if (unit) {
-    leat__cot_add(ctx, x, leat_dynamic_update(b, leat_zeros_like(b, x), dy,
-                                              dims_vector(b, start->ints, in.rank)));
+    leat__cot_add(
+        ctx, x,
+        leat_dynamic_update(b, leat_zeros_like(b, x), dy, dims_vector(b, start->ints, in.rank)));
   } else {
     leat_builder_fail(b, LEAT_UNIMPLEMENTED, "gradient of a strided slice of symbolic extent");
   }
@@ -102,7 +108,10 @@ static leat_value unpad(leat_builder *b, leat_value dy, leat_value x, const leat
     cropped |= low[i] || high[i];
     strides[i] = pad->attrs[2].ints[i] + 1;
     start[i] = before > 0 ? before : 0;
-    leat_dim span = in.dims[i] == 0 ? 0 : leat__dim_offset(graph, leat_dim_mul(graph, in.dims[i], strides[i]), 1 - strides[i]);
+    leat_dim span =
+        in.dims[i] == 0
+            ? 0
+            : leat__dim_offset(graph, leat_dim_mul(graph, in.dims[i], strides[i]), 1 - strides[i]);
     limit[i] = leat_dim_add(graph, start[i], span);
   }
   if (cropped) dy = leat_pad(b, dy, (leat_value){0}, low, high, NULL);
@@ -159,8 +168,9 @@ RULE(gather) {
   if (!leat__cot_needed(ctx, x)) return;
   leat_value index = effective_index(b, node->inputs[1], in.dims[axis], mode);
   if (axis > 0) {
-    leat__cot_add(ctx, x, leat_scatter(b, leat_zeros_like(b, x), index, dy, axis,
-                                       LEAT_SCATTER_ADD, LEAT_INDEX_ZERO));
+    leat__cot_add(
+        ctx, x,
+        leat_scatter(b, leat_zeros_like(b, x), index, dy, axis, LEAT_SCATTER_ADD, LEAT_INDEX_ZERO));
     return;
   }
   leat_dim count = leat__shape_count(graph, &index_shape);
@@ -184,8 +194,9 @@ static void scatter_set_grad(leat_gradient_ctx *ctx, leat_node *node, leat_value
   RULE_LOCALS;
   int axis = (int)node->attrs[0].i;
   leat_value y = node->inputs[2];
-  leat__cot_add(ctx, x, leat_scatter(b, dy, index, leat_zeros_like(b, y), axis, LEAT_SCATTER_SET,
-                                     LEAT_INDEX_ZERO));
+  leat__cot_add(
+      ctx, x,
+      leat_scatter(b, dy, index, leat_zeros_like(b, y), axis, LEAT_SCATTER_SET, LEAT_INDEX_ZERO));
   if (!leat__cot_needed(ctx, y)) return;
   int axes[LEAT_MAX_RANK];
   leat_shape index_shape = shape_of(index);
@@ -216,8 +227,10 @@ RULE(scatter) {
   int axis = (int)node->attrs[0].i;
   int64_t kind = node->attrs[1].i;
   leat_value index = effective_index(b, node->inputs[1], shape_of(x).dims[axis], node->attrs[2].i);
-  if (kind == LEAT_SCATTER_SET) scatter_set_grad(ctx, node, index);
-  else if (kind != LEAT_SCATTER_ADD) scatter_extreme_grad(ctx, node, index);
+  if (kind == LEAT_SCATTER_SET)
+    scatter_set_grad(ctx, node, index);
+  else if (kind != LEAT_SCATTER_ADD)
+    scatter_extreme_grad(ctx, node, index);
   else {
     leat__cot_add(ctx, x, dy);
     if (leat__cot_needed(ctx, node->inputs[2]))
@@ -274,7 +287,8 @@ RULE(top_k) {
   leat_dim picked = leat__shape_count(graph, &out), rows = 1;
   for (int i = 0; i < in.rank - 1; i++) rows = leat_dim_mul(graph, rows, in.dims[i]);
   leat_dim k = out.dims[out.rank - 1];
-  leat_value base = leat_mul(b, leat_iota(b, LEAT_DTYPE_I64, LEAT_SHAPE(rows, k), 0), leat_dim_value(b, n));
+  leat_value base =
+      leat_mul(b, leat_iota(b, LEAT_DTYPE_I64, LEAT_SHAPE(rows, k), 0), leat_dim_value(b, n));
   leat_value index = leat_reshape(b, leat__out(node, 1), LEAT_SHAPE(rows, k));
   leat_value flat = leat_reshape(b, leat_add(b, base, index), LEAT_SHAPE(picked));
   leat_value zeros = leat_full(b, leat_value_type(x).dtype, LEAT_SHAPE(total), 0);

@@ -18,15 +18,31 @@ typedef enum leat_op {
 
 typedef enum leat_op_gradient { GRADIENT_none, GRADIENT_zero, GRADIENT_rule } leat_op_gradient;
 typedef enum leat_op_fusion {
-  FUSION_elemwise, FUSION_broadcast, FUSION_injective, FUSION_reduce, FUSION_anchor, FUSION_opaque,
+  FUSION_elemwise,
+  FUSION_broadcast,
+  FUSION_injective,
+  FUSION_reduce,
+  FUSION_anchor,
+  FUSION_opaque,
 } leat_op_fusion;
 typedef enum leat_op_effect { EFFECT_pure, EFFECT_state, EFFECT_effect } leat_op_effect;
 typedef enum leat_op_place { PLACE_any, PLACE_host } leat_op_place;
 typedef enum leat_op_rows { ROWS_each, ROWS_attr, ROWS_mix } leat_op_rows;
 
 typedef enum leat_attr_kind {
-  ATTR_INT, ATTR_INTS, ATTR_DIM, ATTR_DIMS, ATTR_DTYPE, ATTR_STR, ATTR_STRS, ATTR_FUNC, ATTR_TENSOR,
-  ATTR_VAR, ATTR_VARS, ATTR_FLOAT, ATTR_CHOICE,
+  ATTR_INT,
+  ATTR_INTS,
+  ATTR_DIM,
+  ATTR_DIMS,
+  ATTR_DTYPE,
+  ATTR_STR,
+  ATTR_STRS,
+  ATTR_FUNC,
+  ATTR_TENSOR,
+  ATTR_VAR,
+  ATTR_VARS,
+  ATTR_FLOAT,
+  ATTR_CHOICE,
 } leat_attr_kind;
 
 enum { LEAT_MAX_ATTRS = 8 };
@@ -62,12 +78,19 @@ int64_t leat__choice_index(leat_str choices, leat_str name);  // -1 if none
 
 enum { REDUCE_SUM, REDUCE_PROD, REDUCE_MAX, REDUCE_MIN };  // order of `kind` choices
 enum { ORDER_CHAIN, ORDER_LANES16 };
-enum { MODE_CLAMP, MODE_ERROR, MODE_ZERO };                // gather's; scatter: MODE_ZERO drops
+enum { MODE_CLAMP, MODE_ERROR, MODE_ZERO };  // gather's; scatter: MODE_ZERO drops
 enum { SCATTER_SET, SCATTER_ADD, SCATTER_MIN, SCATTER_MAX };
 
 // --- Dims ---------------------------------------------------------------------------------------
 typedef enum leat_dim_op {
-  DIM_SYMBOL, DIM_CONST, DIM_ADD, DIM_MUL, DIM_FLOORDIV, DIM_CEILDIV, DIM_MIN, DIM_MAX,
+  DIM_SYMBOL,
+  DIM_CONST,
+  DIM_ADD,
+  DIM_MUL,
+  DIM_FLOORDIV,
+  DIM_CEILDIV,
+  DIM_MIN,
+  DIM_MAX,
 } leat_dim_op;
 
 typedef struct leat_dim_expr {
@@ -90,7 +113,7 @@ leat_dim leat__dim_subst(leat_graph *graph, leat_dim dim, const leat_dim *map, c
 // (leat__dim_is_bad).
 leat_dim leat__dim_offset(leat_graph *graph, leat_dim dim, int64_t delta);
 bool leat__dim_is_bad(const leat_graph *graph, leat_dim dim);  // a negative constant
-leat_dim leat__dim_fresh(leat_graph *graph, leat_dim bound);  // a new symbol
+leat_dim leat__dim_fresh(leat_graph *graph, leat_dim bound);   // a new symbol
 void leat__print_dim(const leat_graph *graph, leat_dim dim, leat_buf *buf);
 void leat__print_shape(const leat_graph *graph, const leat_shape *shape, leat_buf *buf);
 void leat__print_type(const leat_graph *graph, const leat_type *type, leat_buf *buf);
@@ -110,7 +133,7 @@ leat_dim leat__shape_count(leat_graph *graph, const leat_shape *shape);  // prod
 typedef struct leat_attr {
   int64_t count;  // of ints, dims, strs, vars; bytes of a str
   union {
-    int64_t i;    // int, dim, dtype, choice
+    int64_t i;  // int, dim, dtype, choice
     double f;
     const int64_t *ints;  // ints and dims
     const char *str;
@@ -124,13 +147,13 @@ typedef struct leat_attr {
 
 struct leat_node {
   leat_op op;
-  int id;                   // position in its function: every input has a smaller id
+  int id;  // position in its function: every input has a smaller id
   int input_count, output_count, attr_count;
   const leat_value *inputs;
-  const leat_type *types;   // of the outputs
-  const leat_attr *attrs;   // in the order of the op's row
-  const char *scope;        // for people; NULL = none
-  const void *owner;        // the builder, then the function: catches values used across functions
+  const leat_type *types;  // of the outputs
+  const leat_attr *attrs;  // in the order of the op's row
+  const char *scope;       // for people; NULL = none
+  const void *owner;       // the builder, then the function: catches values used across functions
   uint64_t hash;
 };
 
@@ -146,12 +169,12 @@ struct leat_func {
   leat_graph *graph;
   const char *name;
   int input_count, output_count;
-  leat_node **inputs;        // input nodes by index
+  leat_node **inputs;  // input nodes by index
   const char **input_names;
   leat_value *outputs;
   const char **output_names;
-  bool writes;               // has var_next or row_update
-  leat_node **nodes;         // in order; ids are positions. Effects are nodes like others.
+  bool writes;        // has var_next or row_update
+  leat_node **nodes;  // in order; ids are positions. Effects are nodes like others.
   int node_count;
 };
 
@@ -165,14 +188,14 @@ struct leat_var {
 struct leat_graph {
   leat_arena arena;
   LEAT_VEC(leat_dim_expr) dims;
-  leat_map dim_map;                  // expression text key -> slot
+  leat_map dim_map;  // expression text key -> slot
   LEAT_VEC(leat_var *) vars;
   leat_map var_map;
   LEAT_VEC(leat_func *) funcs;
   leat_map func_map;
-  LEAT_VEC(leat_tensor *) tensors;   // constants held by nodes
-  int fresh;                         // counter of made-up names
-  bool failed;                       // memory ran out while making a dim
+  LEAT_VEC(leat_tensor *) tensors;  // constants held by nodes
+  int fresh;                        // counter of made-up names
+  bool failed;                      // memory ran out while making a dim
 };
 
 // --- Building -----------------------------------------------------------------------------------
@@ -190,8 +213,8 @@ void leat__inline(leat_builder *b, leat_func *func, const leat_value *inputs, in
                   leat_value *outputs);
 // Binds the symbols in func's argument types to the given types. map and known have leat__dim_count
 // entries (known zeroed). INVALID_ARGUMENT names the argument that does not fit.
-leat_status leat__bind_symbols(leat_graph *graph, leat_func *func, const leat_type *types, int count,
-                               leat_dim *map, bool *known, leat_error *err);
+leat_status leat__bind_symbols(leat_graph *graph, leat_func *func, const leat_type *types,
+                               int count, leat_dim *map, bool *known, leat_error *err);
 
 // Building blocks shared by rules.
 leat_attr leat__attr_ints(const int64_t *ints, int count);
@@ -214,16 +237,16 @@ leat_value leat__cot_of(leat_gradient_ctx *ctx, leat_node *node, int output);
 leat_value leat__cot_or_zeros(leat_gradient_ctx *ctx, leat_node *node, int output);
 bool leat__cot_needed(leat_gradient_ctx *ctx, leat_value operand);
 void leat__cot_add(leat_gradient_ctx *ctx, leat_value operand, leat_value grad);
-void leat__cot_add_rows(leat_gradient_ctx *ctx, leat_value operand, leat_value ids, leat_value rows);
+void leat__cot_add_rows(leat_gradient_ctx *ctx, leat_value operand, leat_value ids,
+                        leat_value rows);
 // A function (inputs, gradients of the float outputs) -> gradients of the float inputs.
 leat_func *leat__vjp_func(leat_builder *b, leat_func *func);
 
-#define OP(name, ...)                                                                            \
-  leat_status leat__shape_##name(leat_graph *graph, const leat_node *node, leat_type *out,       \
+#define OP(name, ...)                                                                      \
+  leat_status leat__shape_##name(leat_graph *graph, const leat_node *node, leat_type *out, \
                                  leat_error *err);
 #include "graph/ops.def"
 #undef OP
-
 
 #define RULE_none(name)
 #define RULE_zero(name)

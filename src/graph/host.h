@@ -22,8 +22,8 @@ typedef struct leat_host_row {
 } leat_host_row;
 
 extern const leat_host_row leat__hosts[LEAT_HOST_COUNT];
-leat_host leat__host_find(leat_str name);              // LEAT_HOST_COUNT if there is none
-const leat_custom *leat__custom_find(leat_str name);   // NULL if there is none
+leat_host leat__host_find(leat_str name);             // LEAT_HOST_COUNT if there is none
+const leat_custom *leat__custom_find(leat_str name);  // NULL if there is none
 // Outputs of a host_call or custom_call node; -1 when the name is unknown.
 int leat__call_output_count(const leat_node *node);
 

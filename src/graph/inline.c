@@ -5,10 +5,10 @@
 typedef struct inliner {
   leat_builder *b;
   leat_graph *graph;
-  leat_dim *map;      // symbol slot -> dim
+  leat_dim *map;  // symbol slot -> dim
   bool *known;
-  size_t slots;       // of map and known; symbols minted later are their own
-  leat_value *values; // first output of each copied node
+  size_t slots;        // of map and known; symbols minted later are their own
+  leat_value *values;  // first output of each copied node
 } inliner;
 
 static leat_dim subst(inliner *in, leat_dim dim) {
@@ -52,9 +52,8 @@ static leat_node *copy_node(inliner *in, const leat_node *node) {
   int64_t dims[LEAT_MAX_ATTRS][LEAT_MAX_RANK];
   copy_attrs(in, node, attrs, dims);
   leat_value few[8];
-  leat_value *inputs = node->input_count <= 8
-                           ? few
-                           : leat__alloc(sizeof *inputs * (size_t)node->input_count);
+  leat_value *inputs =
+      node->input_count <= 8 ? few : leat__alloc(sizeof *inputs * (size_t)node->input_count);
   if (!inputs) {
     leat_builder_fail(in->b, LEAT_RESOURCE_EXHAUSTED, "out of memory");
     return NULL;
@@ -64,7 +63,8 @@ static leat_node *copy_node(inliner *in, const leat_node *node) {
   // An argument may be any output of its node; only input nodes are replaced so.
   for (int i = 0; i < node->input_count; i++)
     if (node->inputs[i].node->op == LEAT_OP_input) inputs[i] = in->values[node->inputs[i].node->id];
-  leat_node *made = leat__build(in->b, node->op, inputs, node->input_count, attrs, node->attr_count);
+  leat_node *made =
+      leat__build(in->b, node->op, inputs, node->input_count, attrs, node->attr_count);
   if (inputs != few) leat__free(inputs);
   return made;
 }
@@ -72,7 +72,8 @@ static leat_node *copy_node(inliner *in, const leat_node *node) {
 static void copy_body(inliner *in, leat_func *func, const leat_value *inputs, leat_value *outputs) {
   for (int i = 0; i < func->node_count; i++) {
     const leat_node *node = func->nodes[i];
-    if (node->op == LEAT_OP_input) in->values[i] = inputs[node->attrs[0].i];
+    if (node->op == LEAT_OP_input)
+      in->values[i] = inputs[node->attrs[0].i];
     else {
       if (node->scope) leat_builder_scope(in->b, node->scope);
       in->values[i] = (leat_value){copy_node(in, node), 0};
@@ -107,8 +108,10 @@ void leat__inline(leat_builder *b, leat_func *func, const leat_value *inputs, in
   leat_error err = {0};
   leat_status status = in.map && in.known && in.values ? bind(&in, func, inputs, input_count, &err)
                                                        : leat__oom(&err, slots);
-  if (status) leat_builder_fail(b, status, "%s", err.message);
-  else copy_body(&in, func, inputs, outputs);
+  if (status)
+    leat_builder_fail(b, status, "%s", err.message);
+  else
+    copy_body(&in, func, inputs, outputs);
   leat__free(in.map);
   leat__free(in.known);
   leat__free(in.values);

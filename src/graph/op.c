@@ -7,10 +7,19 @@
 #define GRAD_rule(name) leat__grad_##name
 
 const leat_op_row leat__ops[LEAT_OP_COUNT] = {
-#define OP(name, inputs, outputs, gradient, fusion, effect, place, rows, attrs, meaning)          \
-  {#name,          inputs,         outputs,      GRADIENT_##gradient, FUSION_##fusion,            \
-   EFFECT_##effect, PLACE_##place, ROWS_##rows,  attrs,               meaning,                    \
-   leat__shape_##name, GRAD_##gradient(name)},
+#define OP(name, inputs, outputs, gradient, fusion, effect, place, rows, attrs, meaning) \
+  {#name,                                                                                \
+   inputs,                                                                               \
+   outputs,                                                                              \
+   GRADIENT_##gradient,                                                                  \
+   FUSION_##fusion,                                                                      \
+   EFFECT_##effect,                                                                      \
+   PLACE_##place,                                                                        \
+   ROWS_##rows,                                                                          \
+   attrs,                                                                                \
+   meaning,                                                                              \
+   leat__shape_##name,                                                                   \
+   GRAD_##gradient(name)},
 #include "graph/ops.def"
 #undef OP
 };
@@ -22,8 +31,8 @@ leat_op leat__op_find(leat_str name) {
 }
 
 static leat_attr_kind kind_of(leat_str kind) {
-  static const char *const names[] = {"int", "ints",   "dim", "dims", "dtype", "str", "strs",
-                                      "func", "tensor", "var", "vars", "float"};
+  static const char *const names[] = {"int",  "ints", "dim",    "dims", "dtype", "str",
+                                      "strs", "func", "tensor", "var",  "vars",  "float"};
   for (int i = 0; i < (int)(sizeof names / sizeof *names); i++)
     if (leat_str_eq(kind, leat_str_of(names[i]))) return (leat_attr_kind)i;
   return ATTR_CHOICE;

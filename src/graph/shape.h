@@ -29,6 +29,7 @@ static inline leat_shape leat__attr_to_shape(const leat_attr *attr) {
   for (int i = 0; i < shape.rank && i < LEAT_MAX_RANK; i++) shape.dims[i] = attr->ints[i];
   return shape;
 }
-leat_status leat__check_rank(leat_graph *graph, const leat_node *node, int64_t rank, leat_error *err);
+leat_status leat__check_rank(leat_graph *graph, const leat_node *node, int64_t rank,
+                             leat_error *err);
 
 #endif

@@ -14,8 +14,8 @@ static bool bind_dim(leat_graph *graph, leat_dim formal, leat_dim actual, leat_d
   return true;  // checked once all symbols are bound
 }
 
-leat_status leat__bind_symbols(leat_graph *graph, leat_func *func, const leat_type *types, int count,
-                               leat_dim *map, bool *known, leat_error *err) {
+leat_status leat__bind_symbols(leat_graph *graph, leat_func *func, const leat_type *types,
+                               int count, leat_dim *map, bool *known, leat_error *err) {
   if (count != func->input_count)
     return leat_error_set(err, LEAT_INVALID_ARGUMENT, "'%s' takes %d arguments, got %d", func->name,
                           func->input_count, count);
@@ -32,8 +32,8 @@ leat_status leat__bind_symbols(leat_graph *graph, leat_func *func, const leat_ty
       leat_buf want = {0}, got = {0};
       leat__print_type(graph, formal, &want);
       leat__print_type(graph, &types[i], &got);
-      leat_error_set(err, LEAT_INVALID_ARGUMENT, "'%s': argument '%s' is %s, expected %s", func->name,
-                     func->input_names[i], got.ptr, want.ptr);
+      leat_error_set(err, LEAT_INVALID_ARGUMENT, "'%s': argument '%s' is %s, expected %s",
+                     func->name, func->input_names[i], got.ptr, want.ptr);
       leat_buf_deinit(&want);
       leat_buf_deinit(&got);
       return LEAT_INVALID_ARGUMENT;
@@ -147,14 +147,16 @@ leat_status leat__shape_while(leat_graph *graph, const leat_node *node, leat_typ
   return status;
 }
 
-// Turns the operands' types into the body's: trip, carries, one row of each scanned array, captures.
+// Turns the operands' types into the body's: trip, carries, one row of each scanned array,
+// captures.
 static leat_status scan_rows(leat_graph *graph, const leat_node *node, leat_type *types,
                              leat_error *err) {
   int64_t carries = node->attrs[1].i, scanned = node->attrs[2].i;
   for (int64_t i = carries; i < carries + scanned; i++) {
     leat_shape *shape = &types[i + 1].shape;
     if (shape->rank < 1 || shape->dims[0] != node->attrs[3].i)
-      return leat__shape_error(graph, node, err, "scanned operand %lld does not have one row a trip",
+      return leat__shape_error(graph, node, err,
+                               "scanned operand %lld does not have one row a trip",
                                (long long)(i - carries));
     shape->rank--;
     memmove(shape->dims, shape->dims + 1, sizeof *shape->dims * (size_t)shape->rank);
@@ -202,7 +204,8 @@ leat_status leat__shape_var_next(leat_graph *graph, const leat_node *node, leat_
   leat_type type = leat__in(node, 0);
   if (!node->attrs[0].var) return leat_error_set(err, LEAT_NOT_FOUND, "no such variable");
   if (leat_type_eq(&type, &node->attrs[0].var->type)) return LEAT_OK;
-  return leat__shape_error(graph, node, err, "does not fit variable '%s'", node->attrs[0].var->name);
+  return leat__shape_error(graph, node, err, "does not fit variable '%s'",
+                           node->attrs[0].var->name);
 }
 
 leat_status leat__shape_row_update(leat_graph *graph, const leat_node *node, leat_type *out,
@@ -224,10 +227,12 @@ leat_status leat__shape_row_update(leat_graph *graph, const leat_node *node, lea
     types[i] = i < vars->count ? vars->vars[i]->type : leat__in(node, (int)(i - vars->count + 1));
     if (i <= vars->count && types[i].shape.rank > 0) types[i].shape.dims[0] = distinct;
     if (i < vars->count && types[i].shape.rank < 1)
-      status = leat__shape_error(graph, node, err, "variable '%s' has no rows", vars->vars[i]->name);
+      status =
+          leat__shape_error(graph, node, err, "variable '%s' has no rows", vars->vars[i]->name);
   }
   if (!status && func->output_count != vars->count)
-    status = leat__shape_error(graph, node, err, "'%s' does not return one value a variable", func->name);
+    status = leat__shape_error(graph, node, err, "'%s' does not return one value a variable",
+                               func->name);
   if (!status) status = call_types(graph, func, types, (int)count, results, err);
   for (int64_t i = 0; !status && i < vars->count; i++)
     if (!leat_type_eq(&results[i], &types[i]))
@@ -284,8 +289,8 @@ leat_status leat__shape_reduce_scatter(leat_graph *graph, const leat_node *node,
   if (status) return status;
   leat_dim size = out->shape.dims[axis], part = leat_dim_floordiv(graph, size, workers);
   if (leat_dim_mul(graph, part, workers) != size)
-    return leat__shape_error(graph, node, err, "axis %lld does not split into %lld", (long long)axis,
-                             (long long)workers);
+    return leat__shape_error(graph, node, err, "axis %lld does not split into %lld",
+                             (long long)axis, (long long)workers);
   out->shape.dims[axis] = part;
   return LEAT_OK;
 }

@@ -131,10 +131,10 @@ static leat_status same_shape(leat_graph *graph, const leat_node *node, int firs
   return LEAT_OK;
 }
 
-#define ELEMWISE(name, domain)                                                                 \
-  leat_status leat__shape_##name(leat_graph *graph, const leat_node *node, leat_type *out,     \
-                                 leat_error *err) {                                            \
-    return same_shape(graph, node, 0, domain, out, err);                                       \
+#define ELEMWISE(name, domain)                                                             \
+  leat_status leat__shape_##name(leat_graph *graph, const leat_node *node, leat_type *out, \
+                                 leat_error *err) {                                        \
+    return same_shape(graph, node, 0, domain, out, err);                                   \
   }
 
 ELEMWISE(neg, NUMBERS)
@@ -241,7 +241,8 @@ leat_status leat__shape_bitcast(leat_graph *graph, const leat_node *node, leat_t
   leat_status status = leat__shape_cast(graph, node, out, err);
   if (status) return status;
   leat_dtype from = leat__in(node, 0).dtype;
-  if (leat_dtype_bits(from) != leat_dtype_bits(out->dtype) || (from == LEAT_DTYPE_BOOL) != (out->dtype == LEAT_DTYPE_BOOL))
+  if (leat_dtype_bits(from) != leat_dtype_bits(out->dtype) ||
+      (from == LEAT_DTYPE_BOOL) != (out->dtype == LEAT_DTYPE_BOOL))
     return leat__shape_error(graph, node, err, "widths differ");
   return LEAT_OK;
 }

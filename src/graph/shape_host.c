@@ -7,7 +7,7 @@
 
 #include <pthread.h>
 
-#define HOST(name, ...)                                                                        \
+#define HOST(name, ...)                                                                         \
   leat_status leat__host_shape_##name(leat_graph *graph, const leat_node *node, leat_type *out, \
                                       leat_error *err);
 #include "graph/host.def"
@@ -49,7 +49,8 @@ const leat_custom *leat__custom_find(leat_str name) {
 
 static leat_status register_locked(const leat_custom *custom, leat_error *err) {
   if (find_custom(leat_str_of(custom->name)))
-    return leat_error_set(err, LEAT_ALREADY_EXISTS, "custom call '%s' exists already", custom->name);
+    return leat_error_set(err, LEAT_ALREADY_EXISTS, "custom call '%s' exists already",
+                          custom->name);
   size_t length = strlen(custom->name) + 1;
   leat_custom *kept = leat__alloc(sizeof *kept + length);
   if (!kept || !leat_vec_push(&customs, kept)) {
@@ -63,7 +64,8 @@ static leat_status register_locked(const leat_custom *custom, leat_error *err) {
 
 leat_status leat_custom_register(const leat_custom *custom, leat_error *err) {
   if (!custom->name || !custom->shape || !custom->eval || custom->outputs < 1)
-    return leat_error_set(err, LEAT_INVALID_ARGUMENT, "custom call: needs name, shape, eval, outputs");
+    return leat_error_set(err, LEAT_INVALID_ARGUMENT,
+                          "custom call: needs name, shape, eval, outputs");
   pthread_mutex_lock(&customs_lock);
   leat_status status = register_locked(custom, err);
   pthread_mutex_unlock(&customs_lock);
@@ -129,10 +131,10 @@ static leat_status from_pairs(leat_graph *graph, const leat_node *node, leat_dty
   return leat__shape_error(graph, node, err, "shapes differ");
 }
 
-#define FROM_STRINGS(name, rule, dtype)                                                          \
-  leat_status leat__host_shape_##name(leat_graph *graph, const leat_node *node, leat_type *out,  \
-                                      leat_error *err) {                                         \
-    return rule(graph, node, dtype, out, err);                                                   \
+#define FROM_STRINGS(name, rule, dtype)                                                         \
+  leat_status leat__host_shape_##name(leat_graph *graph, const leat_node *node, leat_type *out, \
+                                      leat_error *err) {                                        \
+    return rule(graph, node, dtype, out, err);                                                  \
   }
 
 FROM_STRINGS(string_strip, from_strings, LEAT_DTYPE_STRING)

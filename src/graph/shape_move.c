@@ -101,7 +101,8 @@ leat_status leat__shape_dynamic_slice(leat_graph *graph, const leat_node *node, 
   *out = (leat_type){in.dtype, leat__attr_to_shape(&node->attrs[0])};
   for (int i = 0; i < in.shape.rank; i++)
     if (in.shape.dims[i] >= 0 && out->shape.dims[i] > in.shape.dims[i])
-      return leat__shape_error(graph, node, err, "axis %d: the block is larger than the operand", i);
+      return leat__shape_error(graph, node, err, "axis %d: the block is larger than the operand",
+                               i);
   return LEAT_OK;
 }
 
@@ -114,7 +115,8 @@ leat_status leat__shape_dynamic_update(leat_graph *graph, const leat_node *node,
     return leat__shape_error(graph, node, err, "the block differs in dtype or rank");
   for (int i = 0; i < x.shape.rank; i++)
     if (x.shape.dims[i] >= 0 && y.shape.dims[i] > x.shape.dims[i])
-      return leat__shape_error(graph, node, err, "axis %d: the block is larger than the operand", i);
+      return leat__shape_error(graph, node, err, "axis %d: the block is larger than the operand",
+                               i);
   *out = x;
   return LEAT_OK;
 }

@@ -12,14 +12,15 @@ static leat_status reduce_shape(leat_graph *graph, const leat_node *node, bool b
   if (status) return status;
   *out = (leat_type){.dtype = type.dtype};
   for (int i = 0; i < type.shape.rank; i++)
-    if (!leat__has_axis(&node->attrs[0], i)) out->shape.dims[out->shape.rank++] = type.shape.dims[i];
+    if (!leat__has_axis(&node->attrs[0], i))
+      out->shape.dims[out->shape.rank++] = type.shape.dims[i];
   return LEAT_OK;
 }
 
-#define REDUCTION(name, bits)                                                                  \
-  leat_status leat__shape_##name(leat_graph *graph, const leat_node *node, leat_type *out,     \
-                                 leat_error *err) {                                            \
-    return reduce_shape(graph, node, bits, out, err);                                          \
+#define REDUCTION(name, bits)                                                              \
+  leat_status leat__shape_##name(leat_graph *graph, const leat_node *node, leat_type *out, \
+                                 leat_error *err) {                                        \
+    return reduce_shape(graph, node, bits, out, err);                                      \
   }
 
 REDUCTION(reduce_sum, false)
@@ -36,7 +37,8 @@ static leat_status arg_shape(leat_graph *graph, const leat_node *node, leat_type
   if (axis < 0 || axis >= type.shape.rank)
     return leat__shape_error(graph, node, err, "no axis %d", axis);
   if (!leat__is_number(type.dtype)) return leat__shape_error(graph, node, err, "not numbers");
-  if (type.shape.dims[axis] == 0) return leat__shape_error(graph, node, err, "axis %d is empty", axis);
+  if (type.shape.dims[axis] == 0)
+    return leat__shape_error(graph, node, err, "axis %d is empty", axis);
   *out = (leat_type){.dtype = LEAT_DTYPE_I64};
   for (int i = 0; i < type.shape.rank; i++)
     if (i != axis) out->shape.dims[out->shape.rank++] = type.shape.dims[i];
@@ -84,8 +86,9 @@ static leat_status window_shape(leat_graph *graph, const leat_node *node, leat_t
     int64_t window = attrs[1].ints[i], stride = attrs[2].ints[i], dilation = attrs[5].ints[i];
     if (window < 1 || stride < 1 || dilation < 1)
       return leat__shape_error(graph, node, err, "window, strides and dilation are at least 1");
-    out->shape.dims[i] = window_count(graph, type.shape.dims[i], attrs[3].ints[i] + attrs[4].ints[i],
-                                      (window - 1) * dilation + 1, stride);
+    out->shape.dims[i] =
+        window_count(graph, type.shape.dims[i], attrs[3].ints[i] + attrs[4].ints[i],
+                     (window - 1) * dilation + 1, stride);
   }
   return LEAT_OK;
 }
@@ -112,8 +115,8 @@ static leat_status check_out_dtype(leat_graph *graph, const leat_node *node, lea
   leat_dtype in = leat__in(node, 0).dtype;
   if (leat__in(node, 1).dtype != in || !leat__is_number(in))
     return leat__shape_error(graph, node, err, "operands are not numbers of one dtype");
-  bool wider = leat__is_integer(in) && leat__is_integer(out) &&
-               leat_dtype_bits(out) >= leat_dtype_bits(in);
+  bool wider =
+      leat__is_integer(in) && leat__is_integer(out) && leat_dtype_bits(out) >= leat_dtype_bits(in);
   bool small = (in == LEAT_DTYPE_F16 || in == LEAT_DTYPE_BF16) && out == LEAT_DTYPE_F32;
   if (out != in && !wider && !small)
     return leat__shape_error(graph, node, err, "no result of dtype %s", leat_dtype_name(out));
@@ -136,7 +139,8 @@ static bool distinct_axes(const leat_attr *batch, const leat_attr *contract, int
 static void add_free(leat_type *out, const leat_type *in, const leat_attr *batch,
                      const leat_attr *contract) {
   for (int i = 0; i < in->shape.rank; i++)
-    if (!leat__has_axis(batch, i) && !leat__has_axis(contract, i) && out->shape.rank < LEAT_MAX_RANK)
+    if (!leat__has_axis(batch, i) && !leat__has_axis(contract, i) &&
+        out->shape.rank < LEAT_MAX_RANK)
       out->shape.dims[out->shape.rank++] = in->shape.dims[i];
 }
 
@@ -166,7 +170,8 @@ leat_status leat__shape_dot_general(leat_graph *graph, const leat_node *node, le
   return LEAT_OK;
 }
 
-// Size of an axis after spreading its elements `dilation` apart: (n - 1) * dilation + 1, 0 if n = 0.
+// Size of an axis after spreading its elements `dilation` apart: (n - 1) * dilation + 1, 0 if n =
+// 0.
 static leat_dim dilated(leat_graph *graph, leat_dim size, int64_t dilation) {
   if (dilation == 1 || size == 0) return size;
   return leat__dim_offset(graph, leat_dim_mul(graph, size, dilation), 1 - dilation);
@@ -180,7 +185,8 @@ leat_status leat__shape_conv(leat_graph *graph, const leat_node *node, leat_type
   if (status) return status;
   int rank = x.shape.rank, spatial = rank - 2;
   if (rank < 2 || k.shape.rank != rank)
-    return leat__shape_error(graph, node, err, "wants x (n, spatial..., ci), k (spatial..., ci, co)");
+    return leat__shape_error(graph, node, err,
+                             "wants x (n, spatial..., ci), k (spatial..., ci, co)");
   for (int i = 0; i < 5; i++)
     if (attrs[i].count != spatial)
       return leat__shape_error(graph, node, err, "conv attributes need one number a spatial axis");
@@ -188,7 +194,8 @@ leat_status leat__shape_conv(leat_graph *graph, const leat_node *node, leat_type
   leat_dim ci = k.shape.dims[rank - 2], co = k.shape.dims[rank - 1];
   if (groups < 1 || leat_dim_mul(graph, ci, groups) != x.shape.dims[rank - 1] ||
       (co >= 0 ? co % groups != 0 : groups != 1))
-    return leat__shape_error(graph, node, err, "channels do not fit %lld groups", (long long)groups);
+    return leat__shape_error(graph, node, err, "channels do not fit %lld groups",
+                             (long long)groups);
   *out = (leat_type){.dtype = (leat_dtype)attrs[7].i, .shape = x.shape};
   out->shape.dims[rank - 1] = co;
   for (int i = 0; i < spatial; i++) {
@@ -200,8 +207,12 @@ leat_status leat__shape_conv(leat_graph *graph, const leat_node *node, leat_type
     if (window == 0) return leat__shape_error(graph, node, err, "empty kernel");
     size = leat__dim_offset(graph, size, attrs[1].ints[i] + attrs[2].ints[i]);
     // (size - window) / stride + 1, with a window that may be symbolic
-    leat_dim room = leat_dim_add(graph, size, leat_dim_mul(graph, window, leat__dim_offset(graph, 0, -1)));
-    out->shape.dims[i + 1] = leat__dim_is_bad(graph, room) ? 0 : leat__dim_offset(graph, leat_dim_floordiv(graph, room, stride), 1);
+    leat_dim room =
+        leat_dim_add(graph, size, leat_dim_mul(graph, window, leat__dim_offset(graph, 0, -1)));
+    out->shape.dims[i + 1] =
+        leat__dim_is_bad(graph, room)
+            ? 0
+            : leat__dim_offset(graph, leat_dim_floordiv(graph, room, stride), 1);
   }
   return LEAT_OK;
 }

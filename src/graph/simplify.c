@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Allowed: x*1, x/1, x-(+0), x+(-0), --x, /2^k to *2^-k when exact, compositions of transposes and
-// reshapes, widening casts, broadcasts of broadcasts; equal nodes merge by hash-consing and dead ones
-// go. Forbidden: x+0, x*0, x-x, re-association, any change of an order.
+// reshapes, widening casts, broadcasts of broadcasts; equal nodes merge by hash-consing and dead
+// ones go. Forbidden: x+0, x*0, x-x, re-association, any change of an order.
 #include "graph/graph_impl.h"
 #include "leat/ops.h"
 
@@ -12,13 +12,17 @@
 
 // The one value of a constant (also through a broadcast), if it is a uniform float.
 static bool uniform(leat_value value, double *out) {
-  while (value.node->op == LEAT_OP_broadcast || value.node->op == LEAT_OP_reshape) value = value.node->inputs[0];
+  while (value.node->op == LEAT_OP_broadcast || value.node->op == LEAT_OP_reshape)
+    value = value.node->inputs[0];
   if (value.node->op != LEAT_OP_const) return false;
   const leat_tensor *t = value.node->attrs[0].tensor;
   if (leat_tensor_count(t) != 1) return false;
-  if (leat_tensor_dtype(t) == LEAT_DTYPE_F32) *out = (double)*(float *)leat_tensor_data(t);
-  else if (leat_tensor_dtype(t) == LEAT_DTYPE_F64) *out = *(double *)leat_tensor_data(t);
-  else return false;
+  if (leat_tensor_dtype(t) == LEAT_DTYPE_F32)
+    *out = (double)*(float *)leat_tensor_data(t);
+  else if (leat_tensor_dtype(t) == LEAT_DTYPE_F64)
+    *out = *(double *)leat_tensor_data(t);
+  else
+    return false;
   return true;
 }
 
@@ -33,7 +37,8 @@ static leat_value rewrite_arithmetic(leat_builder *b, const leat_node *node, con
   double c;
   bool right = node->input_count == 2 && uniform(in[1], &c);
   switch (node->op) {
-    case LEAT_OP_neg: return in[0].node->op == LEAT_OP_neg ? in[0].node->inputs[0] : (leat_value){0};
+    case LEAT_OP_neg:
+      return in[0].node->op == LEAT_OP_neg ? in[0].node->inputs[0] : (leat_value){0};
     case LEAT_OP_sub: return right && c == 0 && !signbit(c) ? in[0] : (leat_value){0};
     case LEAT_OP_add:
       if (right && c == 0 && signbit(c)) return in[0];
@@ -43,7 +48,8 @@ static leat_value rewrite_arithmetic(leat_builder *b, const leat_node *node, con
       return uniform(in[0], &c) && c == 1 ? in[1] : (leat_value){0};
     case LEAT_OP_div:
       if (right && c == 1) return in[0];
-      if (right && is_power_of_two(c, node->types[0].dtype)) return leat_mul(b, in[0], leat_const_like(b, in[0], 1 / c));
+      if (right && is_power_of_two(c, node->types[0].dtype))
+        return leat_mul(b, in[0], leat_const_like(b, in[0], 1 / c));
       return (leat_value){0};
     default: return (leat_value){0};
   }
@@ -59,7 +65,8 @@ static leat_value rewrite_moves(leat_builder *b, const leat_node *node, const le
   int perm[LEAT_MAX_RANK], rank = node->types[0].shape.rank;
   switch (node->op) {
     case LEAT_OP_reshape:
-      return from->op == LEAT_OP_reshape ? leat_reshape(b, from->inputs[0], node->types[0].shape) : (leat_value){0};
+      return from->op == LEAT_OP_reshape ? leat_reshape(b, from->inputs[0], node->types[0].shape)
+                                         : (leat_value){0};
     case LEAT_OP_transpose: {
       bool same = true;
       for (int i = 0; i < rank; i++) {
@@ -72,20 +79,24 @@ static leat_value rewrite_moves(leat_builder *b, const leat_node *node, const le
       return from->op == LEAT_OP_transpose ? leat_transpose(b, base, perm) : (leat_value){0};
     }
     case LEAT_OP_cast:
-      if (from->op == LEAT_OP_cast && widens(leat_value_type(from->inputs[0]).dtype, from->types[0].dtype) &&
-          (widens(from->types[0].dtype, node->types[0].dtype) || leat_value_type(from->inputs[0]).dtype == node->types[0].dtype))
+      if (from->op == LEAT_OP_cast &&
+          widens(leat_value_type(from->inputs[0]).dtype, from->types[0].dtype) &&
+          (widens(from->types[0].dtype, node->types[0].dtype) ||
+           leat_value_type(from->inputs[0]).dtype == node->types[0].dtype))
         return leat_cast(b, from->inputs[0], node->types[0].dtype);
       return (leat_value){0};
     case LEAT_OP_broadcast:
       if (from->op != LEAT_OP_broadcast) return (leat_value){0};
-      for (int64_t i = 0; i < from->attrs[1].count; i++) perm[i] = (int)node->attrs[1].ints[from->attrs[1].ints[i]];
+      for (int64_t i = 0; i < from->attrs[1].count; i++)
+        perm[i] = (int)node->attrs[1].ints[from->attrs[1].ints[i]];
       return leat_broadcast(b, from->inputs[0], node->types[0].shape, perm);
     default: return (leat_value){0};
   }
 }
 
 static leat_value simpler(leat_builder *b, const leat_node *node, const leat_value *in) {
-  if (node->output_count != 1 || node->input_count < 1 || node->input_count > 2) return (leat_value){0};
+  if (node->output_count != 1 || node->input_count < 1 || node->input_count > 2)
+    return (leat_value){0};
   leat_value value = rewrite_arithmetic(b, node, in);
   if (!value.node) value = rewrite_moves(b, node, in);
   leat_type type = leat_value_type(value);
@@ -101,12 +112,15 @@ static bool copy_nodes(leat_builder *b, leat_func *func, leat_value *map, const 
     }
     leat_value *in = leat__alloc(sizeof *in * (size_t)(node->input_count + 1));
     if (!in) return false;
-    for (int k = 0; k < node->input_count; k++) in[k] = map[first[node->inputs[k].node->id] + node->inputs[k].index];
+    for (int k = 0; k < node->input_count; k++)
+      in[k] = map[first[node->inputs[k].node->id] + node->inputs[k].index];
     leat_builder_scope(b, node->scope);
     leat_value value = simpler(b, node, in);
-    if (value.node) map[first[i]] = value;
+    if (value.node)
+      map[first[i]] = value;
     else {
-      leat_node *made = leat__build(b, node->op, in, node->input_count, node->attrs, node->attr_count);
+      leat_node *made =
+          leat__build(b, node->op, in, node->input_count, node->attrs, node->attr_count);
       for (int k = 0; k < node->output_count; k++) map[first[i] + k] = (leat_value){made, k};
     }
     leat__free(in);
@@ -114,7 +128,8 @@ static bool copy_nodes(leat_builder *b, leat_func *func, leat_value *map, const 
   return true;
 }
 
-leat_status leat_func_simplify(leat_func *func, const char *name, leat_func **out, leat_error *err) {
+leat_status leat_func_simplify(leat_func *func, const char *name, leat_func **out,
+                               leat_error *err) {
   *out = NULL;
   int *first = leat__calloc((size_t)func->node_count + 1, sizeof *first), count = 0;
   for (int i = 0; first && i < func->node_count; i++) {
@@ -125,7 +140,8 @@ leat_status leat_func_simplify(leat_func *func, const char *name, leat_func **ou
   leat_builder *b = leat_builder_new(func->graph, name);
   bool good = first && map && b && copy_nodes(b, func, map, first);
   for (int i = 0; good && i < func->output_count; i++)
-    leat_output(b, func->output_names[i], map[first[func->outputs[i].node->id] + func->outputs[i].index]);
+    leat_output(b, func->output_names[i],
+                map[first[func->outputs[i].node->id] + func->outputs[i].index]);
   leat__free(first);
   leat__free(map);
   if (!good) {

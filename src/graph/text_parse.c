@@ -89,7 +89,8 @@ static leat_status need_string(parser *p, leat_str *out) {
   leat_json json;
   leat_json_event event;
   const char *close = p->at + 1;
-  while (close < p->end && *close != '"' && *close != '\n') close += *close == '\\' && close + 1 < p->end ? 2 : 1;
+  while (close < p->end && *close != '"' && *close != '\n')
+    close += *close == '\\' && close + 1 < p->end ? 2 : 1;
   if (close >= p->end || *close != '"') return fail(p, "a string does not end");
   leat_json_init(&json, (leat_str){p->at, (size_t)(close + 1 - p->at)}, p->file);
   leat_status status = leat_json_next(&json, &event, NULL);
@@ -108,7 +109,8 @@ static leat_status need_string(parser *p, leat_str *out) {
 // --- Dims and types -----------------------------------------------------------------------------
 static leat_status parse_dim(parser *p, leat_dim *out);
 
-static leat_status parse_call_dim(parser *p, leat_dim (*make)(leat_graph *, leat_dim, leat_dim), leat_dim *out) {
+static leat_status parse_call_dim(parser *p, leat_dim (*make)(leat_graph *, leat_dim, leat_dim),
+                                  leat_dim *out) {
   leat_dim a, b;
   leat_status status = need(p, "(");
   if (!status) status = parse_dim(p, &a);
@@ -123,21 +125,27 @@ static leat_status parse_atom(parser *p, leat_dim *out) {
   static const struct {
     const char *name;
     leat_dim (*make)(leat_graph *, leat_dim, leat_dim);
-  } calls[] = {{"floordiv", leat_dim_floordiv}, {"ceildiv", leat_dim_ceildiv}, {"min", leat_dim_min}, {"max", leat_dim_max}};
+  } calls[] = {{"floordiv", leat_dim_floordiv},
+               {"ceildiv", leat_dim_ceildiv},
+               {"min", leat_dim_min},
+               {"max", leat_dim_max}};
   if (take(p, "(")) {
     leat_status status = parse_dim(p, out);
     return status ? status : need(p, ")");
   }
   skip_blanks(p);
   const char *start = p->at;
-  while (p->at < p->end && !strchr(" \t\r\n\"%(){}[],=:*+", *p->at) && !(*p->at == '-' && p->at > start)) p->at++;
+  while (p->at < p->end && !strchr(" \t\r\n\"%(){}[],=:*+", *p->at) &&
+         !(*p->at == '-' && p->at > start))
+    p->at++;
   leat_str name = {start, (size_t)(p->at - start)};
   int64_t number;
   if (leat_parse_i64(name, &number)) return *out = leat__dim_offset(p->graph, 0, number), LEAT_OK;
   for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
     if (leat_str_eq(name, leat_str_of(calls[i].name))) return parse_call_dim(p, calls[i].make, out);
   leat_map_entry *entry = leat_map_find(&p->graph->dim_map, name);
-  if (!name.len || !entry) return fail(p, "'" LEAT_STR_FMT "' is not a size or a declared symbol", LEAT_STR_ARG(name));
+  if (!name.len || !entry)
+    return fail(p, "'" LEAT_STR_FMT "' is not a size or a declared symbol", LEAT_STR_ARG(name));
   *out = ~(leat_dim)entry->value.num;
   return LEAT_OK;
 }
@@ -196,15 +204,19 @@ static leat_status parse_element(parser *p, leat_dtype dtype, leat_tensor *t, in
   uint64_t natural = 0;
   size_t width = leat_dtype_bytes(dtype);
   bool good = false;
-  if (dtype == LEAT_DTYPE_F32) good = leat_parse_f32(text, (float *)data + i);
-  else if (dtype == LEAT_DTYPE_F64) good = leat_parse_f64(text, (double *)data + i);
+  if (dtype == LEAT_DTYPE_F32)
+    good = leat_parse_f32(text, (float *)data + i);
+  else if (dtype == LEAT_DTYPE_F64)
+    good = leat_parse_f64(text, (double *)data + i);
   else if (dtype == LEAT_DTYPE_BOOL) {
     good = leat_str_eq(text, LEAT_STR("true")) || leat_str_eq(text, LEAT_STR("false"));
     ((uint8_t *)data)[i] = text.len == 4;
   } else if (dtype == LEAT_DTYPE_F16 || dtype == LEAT_DTYPE_BF16) {
     good = text.len == 6 && text.ptr[0] == '0' && text.ptr[1] == 'x';
     for (size_t k = 2; good && k < 6; k++) {
-      int c = text.ptr[k], d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+      int c = text.ptr[k], d = c >= '0' && c <= '9'   ? c - '0'
+                               : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                                      : -1;
       good = d >= 0;
       natural = natural << 4 | (unsigned)d;
     }
@@ -215,13 +227,17 @@ static leat_status parse_element(parser *p, leat_dtype dtype, leat_tensor *t, in
     int bits = leat_dtype_bits(dtype);
     bool is_signed = leat_dtype_kind_of(dtype) == LEAT_KIND_INT;
     good = leat_parse_i64(text, &whole);
-    if (bits < 64) good = good && (is_signed ? whole >= -(1ll << (bits - 1)) && whole < 1ll << (bits - 1) : whole >= 0 && whole < 1ll << bits);
+    if (bits < 64)
+      good = good && (is_signed ? whole >= -(1ll << (bits - 1)) && whole < 1ll << (bits - 1)
+                                : whole >= 0 && whole < 1ll << bits);
     memcpy((char *)data + (size_t)i * width, &whole, width);
   }
-  return good ? LEAT_OK : fail(p, "'" LEAT_STR_FMT "' is not %s", LEAT_STR_ARG(text), leat_dtype_name(dtype));
+  return good ? LEAT_OK
+              : fail(p, "'" LEAT_STR_FMT "' is not %s", LEAT_STR_ARG(text), leat_dtype_name(dtype));
 }
 
-static leat_status parse_strings(parser *p, const leat_shape *shape, int64_t count, leat_tensor **out) {
+static leat_status parse_strings(parser *p, const leat_shape *shape, int64_t count,
+                                 leat_tensor **out) {
   leat_str *list = leat_arena_alloc(&p->scratch, sizeof *list * (size_t)(count + 1));
   leat_status status = list ? LEAT_OK : leat__oom(p->err, sizeof *list * (size_t)count);
   for (int64_t i = 0; !status && i < count; i++) {
@@ -231,13 +247,16 @@ static leat_status parse_strings(parser *p, const leat_shape *shape, int64_t cou
   return status ? status : leat_tensor_new_strings(out, shape->rank, shape->dims, list, p->err);
 }
 
-static leat_status parse_elements(parser *p, leat_dtype dtype, const leat_shape *shape, leat_tensor **out) {
+static leat_status parse_elements(parser *p, leat_dtype dtype, const leat_shape *shape,
+                                  leat_tensor **out) {
   int64_t count = 1;
   for (int i = 0; i < shape->rank; i++)
-    if (shape->dims[i] < 0 || __builtin_mul_overflow(count, shape->dims[i], &count) || count > p->end - p->at)
+    if (shape->dims[i] < 0 || __builtin_mul_overflow(count, shape->dims[i], &count) ||
+        count > p->end - p->at)
       return fail(p, "the constant's shape does not fit its elements");
   leat_status status = LEAT_OK;
-  if (dtype == LEAT_DTYPE_STRING) status = parse_strings(p, shape, count, out);
+  if (dtype == LEAT_DTYPE_STRING)
+    status = parse_strings(p, shape, count, out);
   else {
     status = leat_tensor_new(out, dtype, shape->rank, shape->dims, p->err);
     for (int64_t i = 0; !status && i < count; i++) {
@@ -255,12 +274,15 @@ static leat_status parse_tensor(parser *p, leat_tensor **out) {
   if (take(p, "{")) return parse_elements(p, type.dtype, &type.shape, out);
   if ((status = need(p, "@"))) return status;
   leat_str name = word(p);
-  if (!p->consts || !p->consts->get) return fail(p, "constant '" LEAT_STR_FMT "' is not beside the text", LEAT_STR_ARG(name));
+  if (!p->consts || !p->consts->get)
+    return fail(p, "constant '" LEAT_STR_FMT "' is not beside the text", LEAT_STR_ARG(name));
   status = p->consts->get(p->consts->context, name, out, p->err);
   if (status) return status;
   bool fits = leat_tensor_dtype(*out) == type.dtype && leat_tensor_rank(*out) == type.shape.rank;
-  for (int i = 0; fits && i < type.shape.rank; i++) fits = leat_tensor_dims(*out)[i] == type.shape.dims[i];
-  return fits ? LEAT_OK : fail(p, "constant '" LEAT_STR_FMT "' has another type", LEAT_STR_ARG(name));
+  for (int i = 0; fits && i < type.shape.rank; i++)
+    fits = leat_tensor_dims(*out)[i] == type.shape.dims[i];
+  return fits ? LEAT_OK
+              : fail(p, "constant '" LEAT_STR_FMT "' has another type", LEAT_STR_ARG(name));
 }
 
 // --- Attributes ---------------------------------------------------------------------------------
@@ -274,21 +296,31 @@ static leat_status parse_list(parser *p, leat_attr_kind kind, leat_attr *attr) {
     int64_t i = 0;
     leat_str s = {0};
     leat_var *var = NULL;
-    if (kind == ATTR_INTS) status = need_int(p, &i);
-    else if (kind == ATTR_DIMS) status = parse_dim(p, &i);
-    else if (kind == ATTR_STRS) status = need_string(p, &s);
-    else if (!(var = leat_graph_find_var(p->graph, word(p)))) status = fail(p, "no such variable");
-    bool kept = kind == ATTR_STRS ? leat_vec_push(&strs, s) : kind == ATTR_VARS ? leat_vec_push(&vars, var) : leat_vec_push(&ints, i);
+    if (kind == ATTR_INTS)
+      status = need_int(p, &i);
+    else if (kind == ATTR_DIMS)
+      status = parse_dim(p, &i);
+    else if (kind == ATTR_STRS)
+      status = need_string(p, &s);
+    else if (!(var = leat_graph_find_var(p->graph, word(p))))
+      status = fail(p, "no such variable");
+    bool kept = kind == ATTR_STRS   ? leat_vec_push(&strs, s)
+                : kind == ATTR_VARS ? leat_vec_push(&vars, var)
+                                    : leat_vec_push(&ints, i);
     if (!status && !kept) status = leat__oom(p->err, 8);
     more = !status && take(p, ",");
     if (!status && !more) status = need(p, "]");
   }
   size_t count = kind == ATTR_STRS ? strs.count : kind == ATTR_VARS ? vars.count : ints.count;
-  if (!status && count > LEAT_MAX_RANK && (kind == ATTR_INTS || kind == ATTR_DIMS)) status = fail(p, "more than %d numbers", LEAT_MAX_RANK);
+  if (!status && count > LEAT_MAX_RANK && (kind == ATTR_INTS || kind == ATTR_DIMS))
+    status = fail(p, "more than %d numbers", LEAT_MAX_RANK);
   attr->count = (int64_t)count;
-  if (kind == ATTR_STRS) attr->strs = leat_arena_copy(&p->scratch, strs.at, count * sizeof *strs.at);
-  else if (kind == ATTR_VARS) attr->vars = leat_arena_copy(&p->scratch, vars.at, count * sizeof *vars.at);
-  else attr->ints = leat_arena_copy(&p->scratch, ints.at, count * sizeof *ints.at);
+  if (kind == ATTR_STRS)
+    attr->strs = leat_arena_copy(&p->scratch, strs.at, count * sizeof *strs.at);
+  else if (kind == ATTR_VARS)
+    attr->vars = leat_arena_copy(&p->scratch, vars.at, count * sizeof *vars.at);
+  else
+    attr->ints = leat_arena_copy(&p->scratch, ints.at, count * sizeof *ints.at);
   if (!status && !attr->ints) status = leat__oom(p->err, count * 8);
   leat_vec_deinit(&ints);
   leat_vec_deinit(&strs);
@@ -324,7 +356,9 @@ static leat_status parse_attr(parser *p, const leat_attr_def *def, leat_attr *at
     case ATTR_CHOICE:
       text = word(p);
       attr->i = leat__choice_index(def->choices, text);
-      return attr->i >= 0 ? LEAT_OK : fail(p, "'" LEAT_STR_FMT "' is not one of " LEAT_STR_FMT, LEAT_STR_ARG(text), LEAT_STR_ARG(def->choices));
+      return attr->i >= 0 ? LEAT_OK
+                          : fail(p, "'" LEAT_STR_FMT "' is not one of " LEAT_STR_FMT,
+                                 LEAT_STR_ARG(text), LEAT_STR_ARG(def->choices));
     default: return parse_list(p, def->kind, attr);
   }
 }
@@ -335,7 +369,8 @@ static leat_status parse_value(parser *p, leat_value *out) {
   leat_status status = need(p, "%");
   if (!status) status = need_int(p, &number);
   if (status) return status;
-  if (number < 0 || (size_t)number >= p->values.count) return fail(p, "value %%%lld is not defined before this line", (long long)number);
+  if (number < 0 || (size_t)number >= p->values.count)
+    return fail(p, "value %%%lld is not defined before this line", (long long)number);
   *out = p->values.at[number];
   return LEAT_OK;
 }
@@ -348,7 +383,9 @@ static leat_status parse_results(parser *p, int *count) {
     leat_status status = need(p, "%");
     if (!status) status = need_int(p, &number);
     if (status) return status;
-    if (number != (int64_t)p->values.count + *count) return fail(p, "value %%%lld, expected %%%zu", (long long)number, p->values.count + (size_t)*count);
+    if (number != (int64_t)p->values.count + *count)
+      return fail(p, "value %%%lld, expected %%%zu", (long long)number,
+                  p->values.count + (size_t)*count);
     (*count)++;
   } while (take(p, ","));
   return need(p, "=");
@@ -372,7 +409,8 @@ static leat_status parse_operands(parser *p, leat_value **out, int *count) {
 }
 
 static leat_status check_types(parser *p, const leat_node *node, int results) {
-  if (node->output_count != results) return fail(p, "%s has %d results", leat__ops[node->op].name, node->output_count);
+  if (node->output_count != results)
+    return fail(p, "%s has %d results", leat__ops[node->op].name, node->output_count);
   leat_status status = results ? need(p, ":") : LEAT_OK;
   for (int i = 0; !status && i < results; i++) {
     leat_type type;
@@ -384,7 +422,8 @@ static leat_status check_types(parser *p, const leat_node *node, int results) {
       status = fail(p, "result %d is %s", i, text.ptr ? text.ptr : "of another type");
       leat_buf_deinit(&text);
     }
-    if (!status && !leat_vec_push(&p->values, (leat_value){(leat_node *)(uintptr_t)node, i})) status = leat__oom(p->err, sizeof type);
+    if (!status && !leat_vec_push(&p->values, (leat_value){(leat_node *)(uintptr_t)node, i}))
+      status = leat__oom(p->err, sizeof type);
   }
   return status;
 }
@@ -398,21 +437,25 @@ static leat_status parse_node(parser *p) {
   if (status) return status;
   leat_str name = word(p);
   leat_op op = leat__op_find(name);
-  if (op == LEAT_OP_COUNT || op == LEAT_OP_input) return fail(p, "no op '" LEAT_STR_FMT "'", LEAT_STR_ARG(name));
+  if (op == LEAT_OP_COUNT || op == LEAT_OP_input)
+    return fail(p, "no op '" LEAT_STR_FMT "'", LEAT_STR_ARG(name));
   if ((status = parse_operands(p, &operands, &count))) return status;
   int attr_count = leat__op_attrs(op, defs);
   for (int i = 0; !status && i < attr_count; i++) {
     leat_str key = word(p);
-    if (!leat_str_eq(key, defs[i].name)) status = fail(p, "attribute '" LEAT_STR_FMT "' was expected", LEAT_STR_ARG(defs[i].name));
+    if (!leat_str_eq(key, defs[i].name))
+      status = fail(p, "attribute '" LEAT_STR_FMT "' was expected", LEAT_STR_ARG(defs[i].name));
     if (!status) status = need(p, "=");
     if (!status) status = parse_attr(p, &defs[i], &attrs[i]);
   }
   // The scope stands last on the line, but the builder wants it first.
   const char *scope = p->at, *stop = memchr(p->at, '\n', (size_t)(p->end - p->at));
   if (!stop) stop = p->end;
-  for (scope = stop; scope > p->at && scope[-1] != ' '; scope--) {}
+  for (scope = stop; scope > p->at && scope[-1] != ' '; scope--) {
+  }
   char *kept = NULL;
-  if (!status && scope < stop && *scope == '@') kept = leat_arena_str(&p->scratch, (leat_str){scope + 1, (size_t)(stop - scope - 1)});
+  if (!status && scope < stop && *scope == '@')
+    kept = leat_arena_str(&p->scratch, (leat_str){scope + 1, (size_t)(stop - scope - 1)});
   leat_builder_scope(p->b, kept);
   leat_node *node = status ? NULL : leat__build(p->b, op, operands, count, attrs, attr_count);
   for (int i = 0; i < attr_count; i++)
@@ -476,10 +519,14 @@ static leat_status parse_func(parser *p) {
   bool returned = false;
   while (!status && !returned) {
     if (p->at == p->end) return fail(p, "function '%s' does not end", name);
-    if (at_line_end(p)) status = end_line(p);
-    else if ((returned = take(p, "return "))) status = parse_return(p);
-    else if ((returned = take(p, "return"))) status = LEAT_OK;
-    else status = parse_node(p);
+    if (at_line_end(p))
+      status = end_line(p);
+    else if ((returned = take(p, "return ")))
+      status = parse_return(p);
+    else if ((returned = take(p, "return")))
+      status = LEAT_OK;
+    else
+      status = parse_node(p);
     if (!status) status = end_line(p);
   }
   if (!status) status = need(p, "}");
@@ -497,7 +544,8 @@ static leat_status parse_symbol(parser *p) {
   leat_dim bound = 0;
   leat_status status = need_name(p, &name);
   if (!status && take(p, "<=")) status = parse_dim(p, &bound);
-  if (!status && leat_map_find(&p->graph->dim_map, leat_str_of(name))) status = fail(p, "symbol '%s' is declared twice", name);
+  if (!status && leat_map_find(&p->graph->dim_map, leat_str_of(name)))
+    status = fail(p, "symbol '%s' is declared twice", name);
   if (!status) leat_dim_symbol(p->graph, name, bound);
   return status;
 }
@@ -519,7 +567,8 @@ static leat_status parse_graph(parser *p) {
   int64_t version, numerics;
   leat_status status = need(p, "leat graph");
   if (!status) status = need_int(p, &version);
-  if (!status && version != 1) status = fail(p, "version %lld of the text form, expected 1", (long long)version);
+  if (!status && version != 1)
+    status = fail(p, "version %lld of the text form, expected 1", (long long)version);
   if (!status) status = end_line(p);
   if (!status) status = need(p, "numerics");
   if (!status) status = need_int(p, &numerics);
@@ -527,11 +576,16 @@ static leat_status parse_graph(parser *p) {
   if (!status) status = end_line(p);
   while (!status && p->at < p->end) {
     leat_arena_clear(&p->scratch);
-    if (at_line_end(p)) status = end_line(p);
-    else if (take(p, "symbol ")) status = parse_symbol(p) ? p->err->status : end_line(p);
-    else if (take(p, "var ")) status = parse_var(p) ? p->err->status : end_line(p);
-    else if (take(p, "func ")) status = parse_func(p);
-    else status = fail(p, "symbol, var or func was expected");
+    if (at_line_end(p))
+      status = end_line(p);
+    else if (take(p, "symbol "))
+      status = parse_symbol(p) ? p->err->status : end_line(p);
+    else if (take(p, "var "))
+      status = parse_var(p) ? p->err->status : end_line(p);
+    else if (take(p, "func "))
+      status = parse_func(p);
+    else
+      status = fail(p, "symbol, var or func was expected");
   }
   return status;
 }
@@ -539,8 +593,13 @@ static leat_status parse_graph(parser *p) {
 leat_status leat_graph_parse(leat_graph **out, leat_str text, const char *file,
                              const leat_graph_consts *consts, leat_error *err) {
   leat_error local = {0};
-  parser p = {.file = file ? file : "graph", .consts = consts, .at = text.ptr, .line = 1,
-              .end = text.ptr + text.len, .line_start = text.ptr, .err = err ? err : &local};
+  parser p = {.file = file ? file : "graph",
+              .consts = consts,
+              .at = text.ptr,
+              .line = 1,
+              .end = text.ptr + text.len,
+              .line_start = text.ptr,
+              .err = err ? err : &local};
   leat_status status = leat_graph_new(&p.graph, err);
   if (!status) status = parse_graph(&p);
   leat_builder_free(p.b);

@@ -31,8 +31,12 @@ static void print_element(leat_buf *out, const leat_tensor *t, int64_t i) {
   const void *data = leat_tensor_data(t);
   uint16_t half;
   switch (leat_tensor_dtype(t)) {
-    case LEAT_DTYPE_F32: leat_buf_add(out, text, leat_format_f32(text, ((const float *)data)[i])); break;
-    case LEAT_DTYPE_F64: leat_buf_add(out, text, leat_format_f64(text, ((const double *)data)[i])); break;
+    case LEAT_DTYPE_F32:
+      leat_buf_add(out, text, leat_format_f32(text, ((const float *)data)[i]));
+      break;
+    case LEAT_DTYPE_F64:
+      leat_buf_add(out, text, leat_format_f64(text, ((const double *)data)[i]));
+      break;
     case LEAT_DTYPE_F16:
     case LEAT_DTYPE_BF16:
       memcpy(&half, (const char *)data + 2 * i, 2);
@@ -46,7 +50,9 @@ static void print_element(leat_buf *out, const leat_tensor *t, int64_t i) {
     case LEAT_DTYPE_U8: leat_buf_fmt(out, "%u", ((const uint8_t *)data)[i]); break;
     case LEAT_DTYPE_U16: leat_buf_fmt(out, "%u", ((const uint16_t *)data)[i]); break;
     case LEAT_DTYPE_U32: leat_buf_fmt(out, "%u", ((const uint32_t *)data)[i]); break;
-    case LEAT_DTYPE_U64: leat_buf_fmt(out, "%llu", (unsigned long long)((const uint64_t *)data)[i]); break;
+    case LEAT_DTYPE_U64:
+      leat_buf_fmt(out, "%llu", (unsigned long long)((const uint64_t *)data)[i]);
+      break;
     case LEAT_DTYPE_STRING: leat_json_quote(out, leat_tensor_str(t, i)); break;
     default: break;
   }
@@ -57,7 +63,8 @@ static void print_tensor(printer *p, leat_tensor *value) {
   if (p->status || (p->status = leat_tensor_dense(&t, value, p->err))) return;
   leat_buf_c(&p->out, leat_dtype_name(leat_tensor_dtype(t)));
   leat_buf_char(&p->out, '[');
-  for (int i = 0; i < leat_tensor_rank(t); i++) leat_buf_fmt(&p->out, i ? ", %lld" : "%lld", (long long)leat_tensor_dims(t)[i]);
+  for (int i = 0; i < leat_tensor_rank(t); i++)
+    leat_buf_fmt(&p->out, i ? ", %lld" : "%lld", (long long)leat_tensor_dims(t)[i]);
   leat_buf_c(&p->out, "] ");
   int64_t count = leat_tensor_count(t);
   if (count > INLINE_CONST && p->consts && p->consts->put) {
@@ -93,10 +100,14 @@ static void print_attr(printer *p, const leat_attr_def *def, const leat_attr *at
       leat_buf_char(out, '[');
       for (int64_t i = 0; i < attr->count; i++) {
         if (i) leat_buf_c(out, ", ");
-        if (def->kind == ATTR_INTS) leat_buf_fmt(out, "%lld", (long long)attr->ints[i]);
-        else if (def->kind == ATTR_DIMS) leat__print_dim(p->graph, attr->ints[i], out);
-        else if (def->kind == ATTR_VARS) leat_buf_c(out, attr->vars[i]->name);
-        else leat_json_quote(out, attr->strs[i]);
+        if (def->kind == ATTR_INTS)
+          leat_buf_fmt(out, "%lld", (long long)attr->ints[i]);
+        else if (def->kind == ATTR_DIMS)
+          leat__print_dim(p->graph, attr->ints[i], out);
+        else if (def->kind == ATTR_VARS)
+          leat_buf_c(out, attr->vars[i]->name);
+        else
+          leat_json_quote(out, attr->strs[i]);
       }
       leat_buf_char(out, ']');
   }
@@ -107,10 +118,12 @@ static void print_node(printer *p, const leat_node *node, const int *number) {
   leat_attr_def defs[LEAT_MAX_ATTRS];
   int attrs = leat__op_attrs(node->op, defs);
   leat_buf_c(&p->out, "  ");
-  for (int i = 0; i < node->output_count; i++) leat_buf_fmt(&p->out, i ? ", %%%d" : "%%%d", number[node->id] + i);
+  for (int i = 0; i < node->output_count; i++)
+    leat_buf_fmt(&p->out, i ? ", %%%d" : "%%%d", number[node->id] + i);
   leat_buf_fmt(&p->out, "%s%s(", node->output_count ? " = " : "", leat__ops[node->op].name);
   for (int i = 0; i < node->input_count; i++)
-    leat_buf_fmt(&p->out, i ? ", %%%d" : "%%%d", number[node->inputs[i].node->id] + node->inputs[i].index);
+    leat_buf_fmt(&p->out, i ? ", %%%d" : "%%%d",
+                 number[node->inputs[i].node->id] + node->inputs[i].index);
   leat_buf_char(&p->out, ')');
   for (int i = 0; i < attrs; i++) {
     leat_buf_fmt(&p->out, " " LEAT_STR_FMT "=", LEAT_STR_ARG(defs[i].name));
@@ -146,7 +159,8 @@ static void print_func(printer *p, const leat_func *func) {
   }
   leat_buf_c(&p->out, "  return");
   for (int i = 0; i < func->output_count; i++)
-    leat_buf_fmt(&p->out, "%s %s=%%%d", i ? "," : "", func->output_names[i], number[func->outputs[i].node->id] + func->outputs[i].index);
+    leat_buf_fmt(&p->out, "%s %s=%%%d", i ? "," : "", func->output_names[i],
+                 number[func->outputs[i].node->id] + func->outputs[i].index);
   leat_buf_c(&p->out, "\n}\n");
   leat__free(number);
 }

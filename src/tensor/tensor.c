@@ -17,8 +17,10 @@ int64_t leat__dims_count(int rank, const int64_t *dims) {
   bool empty = false;
   for (int i = 0; i < rank; i++) {
     if (dims[i] < 0) return -1;
-    if (dims[i] == 0) empty = true;
-    else if (__builtin_mul_overflow(count, dims[i], &count) || count > INT64_MAX / 64) return -1;
+    if (dims[i] == 0)
+      empty = true;
+    else if (__builtin_mul_overflow(count, dims[i], &count) || count > INT64_MAX / 64)
+      return -1;
   }
   return empty ? 0 : count;
 }
@@ -106,8 +108,8 @@ leat_status leat_tensor_new(leat_tensor **out, leat_dtype dtype, int rank, const
   return new_dense(out, dtype, rank, dims, -1, err);
 }
 
-leat_status leat_tensor_copy_of(leat_tensor **out, leat_dtype dtype, int rank,
-                                const int64_t *dims, const void *data, leat_error *err) {
+leat_status leat_tensor_copy_of(leat_tensor **out, leat_dtype dtype, int rank, const int64_t *dims,
+                                const void *data, leat_error *err) {
   leat_status status = leat_tensor_new(out, dtype, rank, dims, err);
   size_t bytes = status ? 0 : (size_t)(*out)->count * leat_dtype_bytes(dtype);
   if (bytes) memcpy((*out)->data, data, bytes);

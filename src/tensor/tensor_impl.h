@@ -21,10 +21,10 @@ struct leat_tensor {
   atomic_int refs;
   leat_dtype dtype;
   int rank;
-  int64_t count;                  // product of dims
+  int64_t count;  // product of dims
   int64_t dims[LEAT_MAX_RANK];
-  int64_t strides[LEAT_MAX_RANK]; // in elements; may be 0 (broadcast) or negative (reversed)
-  void *data;                     // element 0
+  int64_t strides[LEAT_MAX_RANK];  // in elements; may be 0 (broadcast) or negative (reversed)
+  void *data;                      // element 0
   leat_buffer *buffer;
 };
 

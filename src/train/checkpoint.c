@@ -38,7 +38,8 @@ static leat_status write_state(const char *dir, const leat_progress *progress, l
   leat_json_writer w = {.out = &text, .indent = 2};
   state_fields(&copy, &seed, fields);
   leat_json_open(&w, '{');
-  for (int i = 0; i < STATE_FIELDS; i++) leat_json_key(&w, leat_str_of(fields[i].name)), leat_json_i64(&w, *fields[i].value);
+  for (int i = 0; i < STATE_FIELDS; i++)
+    leat_json_key(&w, leat_str_of(fields[i].name)), leat_json_i64(&w, *fields[i].value);
   leat_json_close(&w, '}');
   leat_buf_char(&text, '\n');
   char *path = leat_path_join(dir, "state.json");
@@ -56,16 +57,21 @@ static leat_status parse_state(leat_json *json, leat_progress *progress, leat_er
   leat_json_event event;
   state_fields(progress, &seed, fields);
   leat_status status = leat_json_next(json, &event, err);
-  if (!status && event != LEAT_JSON_OBJECT) status = leat_json_fail(json, err, "an object was expected");
+  if (!status && event != LEAT_JSON_OBJECT)
+    status = leat_json_fail(json, err, "an object was expected");
   while (!status && !(status = leat_json_next(json, &event, err)) && event == LEAT_JSON_KEY) {
     int64_t *to = NULL;
     for (int i = 0; i < STATE_FIELDS; i++)
-      if (leat_str_eq(json->text, leat_str_of(fields[i].name))) to = fields[i].value, seen |= 1 << i;
+      if (leat_str_eq(json->text, leat_str_of(fields[i].name)))
+        to = fields[i].value, seen |= 1 << i;
     if ((status = leat_json_next(json, &event, err))) break;
-    if (!to) status = leat_json_skip(json, event, err);
-    else if (event != LEAT_JSON_NUMBER || !leat_parse_i64(json->text, to)) status = leat_json_fail(json, err, "a whole number was expected");
+    if (!to)
+      status = leat_json_skip(json, event, err);
+    else if (event != LEAT_JSON_NUMBER || !leat_parse_i64(json->text, to))
+      status = leat_json_fail(json, err, "a whole number was expected");
   }
-  if (!status && seen != (1 << STATE_FIELDS) - 1) status = leat_json_fail(json, err, "a field is missing");
+  if (!status && seen != (1 << STATE_FIELDS) - 1)
+    status = leat_json_fail(json, err, "a field is missing");
   progress->seed = (uint64_t)seed;
   return status;
 }
@@ -84,15 +90,18 @@ static leat_status read_state(const char *dir, leat_progress *progress, leat_err
 }
 
 // --- Weights ------------------------------------------------------------------------------------
-static leat_status write_weights(const char *dir, leat_graph *graph, const leat_state *state, leat_error *err) {
+static leat_status write_weights(const char *dir, leat_graph *graph, const leat_state *state,
+                                 leat_error *err) {
   LEAT_VEC(leat_named_tensor) list = {0};
   leat_status status = LEAT_OK;
   for (size_t i = 0; !status && i < leat_graph_var_count(graph); i++) {
     const leat_var *var = leat_graph_var_at(graph, i);
     leat_named_tensor named = {leat_str_of(leat_var_name(var)), leat_state_get(state, var)};
     if (leat_estimator_is_metric(var)) continue;
-    if (!named.tensor) status = leat_error_set(err, LEAT_INTERNAL, "variable '%s' has no value", leat_var_name(var));
-    else if (!leat_vec_push(&list, named)) status = leat__oom(err, sizeof named);
+    if (!named.tensor)
+      status = leat_error_set(err, LEAT_INTERNAL, "variable '%s' has no value", leat_var_name(var));
+    else if (!leat_vec_push(&list, named))
+      status = leat__oom(err, sizeof named);
   }
   static const leat_named_str metadata[] = {{{"format", 6}, {"leat", 4}}};
   leat_buf bytes = {0};
@@ -131,13 +140,20 @@ leat_status leat_weights_load(const char *file, leat_graph *graph, leat_state *s
     if (!wanted_var(var, want)) continue;
     leat_tensor *value = leat_safetensors_find(&st, leat_str_of(leat_var_name(var)));
     leat_error local = {0};
-    if (!value) note(&differs, &count, "it lacks '%s'", leat_var_name(var));
-    else if (leat_state_set(state, var, value, &local)) note(&differs, &count, "%s", local.message);
+    if (!value)
+      note(&differs, &count, "it lacks '%s'", leat_var_name(var));
+    else if (leat_state_set(state, var, value, &local))
+      note(&differs, &count, "%s", local.message);
   }
   for (size_t i = 0; !status && !want && i < st.tensors.count; i++)
-    if (!leat_graph_find_var(graph, st.tensors.at[i].name)) note(&differs, &count, "the model lacks '" LEAT_STR_FMT "'", LEAT_STR_ARG(st.tensors.at[i].name));
+    if (!leat_graph_find_var(graph, st.tensors.at[i].name))
+      note(&differs, &count, "the model lacks '" LEAT_STR_FMT "'",
+           LEAT_STR_ARG(st.tensors.at[i].name));
   if (count > 4) leat_buf_fmt(&differs, "; and %d more", count - 4);
-  if (!status && count) status = leat_error_set(err, LEAT_FAILED_PRECONDITION, "%s is of another model: %s (--overwrite starts anew)", file, differs.ptr ? differs.ptr : "");
+  if (!status && count)
+    status = leat_error_set(err, LEAT_FAILED_PRECONDITION,
+                            "%s is of another model: %s (--overwrite starts anew)", file,
+                            differs.ptr ? differs.ptr : "");
   leat_buf_deinit(&differs);
   leat_safetensors_deinit(&st);
   return status;
@@ -188,8 +204,10 @@ leat_status leat_checkpoint_save(const char *job_dir, leat_graph *graph, const l
   if (!status) status = leat_dir_begin(path, &temporary, err);
   if (!status) status = write_weights(temporary, graph, state, err);
   if (!status) status = write_state(temporary, progress, err);
-  if (!status) status = leat_dir_publish(temporary, path, err);
-  else leat_dir_abandon(temporary);
+  if (!status)
+    status = leat_dir_publish(temporary, path, err);
+  else
+    leat_dir_abandon(temporary);
   if (!status) status = prune(job_dir, keep, err);
   leat__free(path);
   return status ? leat_error_prepend(err, status, "checkpoint %s", name) : status;
@@ -254,18 +272,21 @@ leat_status leat_analysis_save(const char *job_dir, const leat_config *config, l
   return status;
 }
 
-static leat_status read_words(leat_json *json, leat_config *config, leat_feature *f, leat_error *err) {
+static leat_status read_words(leat_json *json, leat_config *config, leat_feature *f,
+                              leat_error *err) {
   leat_json_event event;
   leat_status status = LEAT_OK;
   f->vocabulary.count = 0;
   while (!status && !(status = leat_json_next(json, &event, err)) && event == LEAT_JSON_STRING) {
     char *kept = leat_arena_str(&config->arena, json->text);
-    if (!kept || !leat_vec_push(&f->vocabulary, (leat_str){kept, json->text.len})) status = leat__oom(err, json->text.len);
+    if (!kept || !leat_vec_push(&f->vocabulary, (leat_str){kept, json->text.len}))
+      status = leat__oom(err, json->text.len);
   }
   return status;
 }
 
-static leat_status read_analysis(leat_json *json, leat_config *config, size_t *found, leat_error *err) {
+static leat_status read_analysis(leat_json *json, leat_config *config, size_t *found,
+                                 leat_error *err) {
   leat_json_event event;
   leat_feature *f = NULL;
   leat_str key = {0};
@@ -275,18 +296,25 @@ static leat_status read_analysis(leat_json *json, leat_config *config, size_t *f
       f = NULL;
       for (size_t i = 0; i < config->features.count; i++)
         if (leat_str_eq(config->features.at[i].name, json->text)) f = &config->features.at[i];
-      if (!f) return leat_json_fail(json, err, "the model has no feature '" LEAT_STR_FMT "' (--overwrite starts anew)", LEAT_STR_ARG(json->text));
+      if (!f)
+        return leat_json_fail(
+            json, err, "the model has no feature '" LEAT_STR_FMT "' (--overwrite starts anew)",
+            LEAT_STR_ARG(json->text));
       (*found)++;
-    } else if (event == LEAT_JSON_KEY) key = json->text;
+    } else if (event == LEAT_JSON_KEY)
+      key = json->text;
     else if (event == LEAT_JSON_NUMBER && f) {
       double *to = key.len == 4 ? &f->mean : &f->stddev;
-      if (!leat_parse_f64(json->text, to)) status = leat_json_fail(json, err, "a number was expected");
-    } else if (event == LEAT_JSON_ARRAY && f) status = read_words(json, config, f, err);
+      if (!leat_parse_f64(json->text, to))
+        status = leat_json_fail(json, err, "a number was expected");
+    } else if (event == LEAT_JSON_ARRAY && f)
+      status = read_words(json, config, f, err);
   }
   return status;
 }
 
-leat_status leat_analysis_load(const char *job_dir, leat_config *config, bool *found, leat_error *err) {
+leat_status leat_analysis_load(const char *job_dir, leat_config *config, bool *found,
+                               leat_error *err) {
   leat_buf text = {0};
   char *path = leat_path_join(job_dir, "analysis.json");
   size_t have = 0, want = 0;
@@ -296,8 +324,13 @@ leat_status leat_analysis_load(const char *job_dir, leat_config *config, bool *f
   leat_json json;
   leat_json_init(&json, leat_buf_view(&text), path);
   if (!status && *found) status = read_analysis(&json, config, &have, err);
-  for (size_t i = 0; i < config->features.count; i++) want += config->features.at[i].auto_vocabulary || config->features.at[i].z_score;
-  if (!status && *found && have != want) status = leat_error_set(err, LEAT_FAILED_PRECONDITION, "%s is of another model: %zu analysed features, expected %zu (--overwrite starts anew)", path, have, want);
+  for (size_t i = 0; i < config->features.count; i++)
+    want += config->features.at[i].auto_vocabulary || config->features.at[i].z_score;
+  if (!status && *found && have != want)
+    status = leat_error_set(
+        err, LEAT_FAILED_PRECONDITION,
+        "%s is of another model: %zu analysed features, expected %zu (--overwrite starts anew)",
+        path, have, want);
   leat_json_deinit(&json);
   leat_buf_deinit(&text);
   leat__free(path);

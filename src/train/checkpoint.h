@@ -1,8 +1,8 @@
-// Checkpoints: variables and the place in the data, written so that a kill at any moment is harmless.
-// SPDX-License-Identifier: Apache-2.0
+// Checkpoints: variables and the place in the data, written so that a kill at any moment is
+// harmless. SPDX-License-Identifier: Apache-2.0
 //
-// `<job dir>/ckpt-<step>/` holds weights.safetensors (all variables but metrics) and state.json. The
-// directory appears at once by a rename; the newest `keep` stay.
+// `<job dir>/ckpt-<step>/` holds weights.safetensors (all variables but metrics) and state.json.
+// The directory appears at once by a rename; the newest `keep` stay.
 #ifndef LEAT_TRAIN_CHECKPOINT_H
 #define LEAT_TRAIN_CHECKPOINT_H
 
@@ -29,6 +29,7 @@ leat_status leat_weights_load(const char *file, leat_graph *graph, leat_state *s
 // Results of the full-pass analysis: `<job dir>/analysis.json`, kept so that a job goes on with the
 // numbers it started with.
 leat_status leat_analysis_save(const char *job_dir, const leat_config *config, leat_error *err);
-leat_status leat_analysis_load(const char *job_dir, leat_config *config, bool *found, leat_error *err);
+leat_status leat_analysis_load(const char *job_dir, leat_config *config, bool *found,
+                               leat_error *err);
 
 #endif

@@ -1,8 +1,8 @@
 // model.yaml: the description of a model and of its training.
 // SPDX-License-Identifier: Apache-2.0
 //
-// docs/model-yaml.md is written from the table in config.c, which also makes the flags: every scalar
-// field `a.b` is the option `--a.b`.
+// docs/model-yaml.md is written from the table in config.c, which also makes the flags: every
+// scalar field `a.b` is the option `--a.b`.
 #ifndef LEAT_TRAIN_CONFIG_H
 #define LEAT_TRAIN_CONFIG_H
 
@@ -12,10 +12,22 @@
 
 typedef enum leat_head { LEAT_HEAD_BINARY, LEAT_HEAD_MULTI_CLASS, LEAT_HEAD_REGRESSION } leat_head;
 typedef enum leat_activation {
-  LEAT_ACTIVATION_RELU, LEAT_ACTIVATION_TANH, LEAT_ACTIVATION_SIGMOID, LEAT_ACTIVATION_ELU,
-  LEAT_ACTIVATION_SELU, LEAT_ACTIVATION_GELU, LEAT_ACTIVATION_SWISH, LEAT_ACTIVATION_LINEAR,
+  LEAT_ACTIVATION_RELU,
+  LEAT_ACTIVATION_TANH,
+  LEAT_ACTIVATION_SIGMOID,
+  LEAT_ACTIVATION_ELU,
+  LEAT_ACTIVATION_SELU,
+  LEAT_ACTIVATION_GELU,
+  LEAT_ACTIVATION_SWISH,
+  LEAT_ACTIVATION_LINEAR,
 } leat_activation;
-typedef enum leat_optimizer_kind { LEAT_SGD, LEAT_MOMENTUM, LEAT_ADAGRAD, LEAT_ADAM, LEAT_FTRL } leat_optimizer_kind;
+typedef enum leat_optimizer_kind {
+  LEAT_SGD,
+  LEAT_MOMENTUM,
+  LEAT_ADAGRAD,
+  LEAT_ADAM,
+  LEAT_FTRL
+} leat_optimizer_kind;
 
 typedef struct leat_optimizer {
   leat_optimizer_kind kind;
@@ -26,17 +38,17 @@ typedef struct leat_optimizer {
 typedef struct leat_config {
   leat_yaml yaml;
   leat_arena arena;
-  bool linear;              // Linear*, else DNN*
+  bool linear;  // Linear*, else DNN*
   leat_head head;
   LEAT_VEC(int64_t) hidden_units;
   leat_activation activation;
   leat_optimizer optimizer;
-  bool mean_loss;           // loss_reduction: mean; default sum, as tf.estimator v1
-  leat_features features;   // in byte order of their derived columns' names
+  bool mean_loss;          // loss_reduction: mean; default sum, as tf.estimator v1
+  leat_features features;  // in byte order of their derived columns' names
   leat_str label, label_strip;
   LEAT_VEC(leat_str) label_vocabulary;
   LEAT_VEC(leat_csv_column) columns;  // of the files; dtypes as the features need them
-  int label_column;         // index among columns
+  int label_column;                   // index among columns
   LEAT_VEC(int) feature_columns;      // by feature: index among columns
   leat_csv_options csv;
   LEAT_VEC(leat_str) train_files, eval_files;

@@ -22,18 +22,22 @@ typedef struct model {
   const leat_config *c;
   leat_graph *graph;
   leat_dim batch;
-  int64_t outputs;              // columns of the logits
-  LEAT_VEC(weight) weights;     // in order of making
+  int64_t outputs;           // columns of the logits
+  LEAT_VEC(weight) weights;  // in order of making
   leat_error *err;
 } model;
 
-bool leat_estimator_is_metric(const leat_var *var) { return strncmp(leat_var_name(var), "metrics/", 8) == 0; }
+bool leat_estimator_is_metric(const leat_var *var) {
+  return strncmp(leat_var_name(var), "metrics/", 8) == 0;
+}
 bool leat_estimator_is_weight(const leat_var *var) { return leat_var_trainable(var); }
 
 // --- Variables ----------------------------------------------------------------------------------
-static leat_status add_weight(model *m, init_kind init, int64_t rows, int64_t cols, const char *fmt, ...) LEAT_PRINTF(5, 6);
+static leat_status add_weight(model *m, init_kind init, int64_t rows, int64_t cols, const char *fmt,
+                              ...) LEAT_PRINTF(5, 6);
 
-static leat_status add_weight(model *m, init_kind init, int64_t rows, int64_t cols, const char *fmt, ...) {
+static leat_status add_weight(model *m, init_kind init, int64_t rows, int64_t cols, const char *fmt,
+                              ...) {
   char name[512];
   va_list args;
   va_start(args, fmt);
@@ -53,12 +57,15 @@ static leat_status dnn_weights(model *m) {
   leat_status status = LEAT_OK;
   for (size_t i = 0; !status && i < m->c->features.count; i++) {
     const leat_feature *f = &m->c->features.at[i];
-    width += f->kind == LEAT_FEATURE_NUMERIC ? 1 : f->embedding ? f->embedding : leat_feature_ids(f);
+    width += f->kind == LEAT_FEATURE_NUMERIC ? 1
+             : f->embedding                  ? f->embedding
+                                             : leat_feature_ids(f);
     if (!f->embedding) continue;
     leat_buf column = {0};
     leat_feature_column_name(f, &column);
     status = add_weight(m, INIT_NORMAL, leat_feature_ids(f), f->embedding,
-                        "dnn/input_from_feature_columns/input_layer/%s/embedding_weights", column.ptr ? column.ptr : "");
+                        "dnn/input_from_feature_columns/input_layer/%s/embedding_weights",
+                        column.ptr ? column.ptr : "");
     leat_buf_deinit(&column);
   }
   for (size_t i = 0; !status && i < m->c->hidden_units.count; i++) {
@@ -77,16 +84,19 @@ static leat_status linear_weights(model *m) {
     const leat_feature *f = &m->c->features.at[i];
     int64_t rows = f->kind == LEAT_FEATURE_NUMERIC ? 1 : leat_feature_ids(f);
     const char *suffix = f->kind == LEAT_FEATURE_BUCKETS ? "_bucketized" : "";
-    status = add_weight(m, INIT_ZERO, rows, m->outputs, "linear/linear_model/" LEAT_STR_FMT "%s/weights", LEAT_STR_ARG(f->name), suffix);
+    status =
+        add_weight(m, INIT_ZERO, rows, m->outputs, "linear/linear_model/" LEAT_STR_FMT "%s/weights",
+                   LEAT_STR_ARG(f->name), suffix);
   }
-  return status ? status : add_weight(m, INIT_ZERO, 0, m->outputs, "linear/linear_model/bias_weights");
+  return status ? status
+                : add_weight(m, INIT_ZERO, 0, m->outputs, "linear/linear_model/bias_weights");
 }
 
 // --- Forward ------------------------------------------------------------------------------------
 typedef struct forward {
-  leat_value raw[512];      // by feature
-  leat_value reads[1024];   // by weight: its read
-  size_t next;              // weights are read in the order of making
+  leat_value raw[512];     // by feature
+  leat_value reads[1024];  // by weight: its read
+  size_t next;             // weights are read in the order of making
 } forward;
 
 static leat_value next_weight(leat_builder *b, model *m, forward *fw) {
@@ -119,11 +129,14 @@ static leat_value dnn_logits(leat_builder *b, model *m, forward *fw) {
   leat_builder_scope(b, "dnn/input_from_feature_columns/input_layer");
   for (size_t i = 0; i < m->c->features.count; i++) {
     const leat_feature *f = &m->c->features.at[i];
-    if (f->kind == LEAT_FEATURE_NUMERIC) pieces[count++] = leat_feature_number(b, f, fw->raw[i]);
+    if (f->kind == LEAT_FEATURE_NUMERIC)
+      pieces[count++] = leat_feature_number(b, f, fw->raw[i]);
     else {
       leat_value id = leat_feature_id(b, f, fw->raw[i]);
-      if (f->embedding) pieces[count++] = leat_gather(b, next_weight(b, m, fw), id, 0, LEAT_INDEX_ZERO);
-      else pieces[count++] = leat_one_hot(b, id, leat_feature_ids(f), LEAT_DTYPE_F32);
+      if (f->embedding)
+        pieces[count++] = leat_gather(b, next_weight(b, m, fw), id, 0, LEAT_INDEX_ZERO);
+      else
+        pieces[count++] = leat_one_hot(b, id, leat_feature_ids(f), LEAT_DTYPE_F32);
     }
   }
   leat_value x = leat_concat(b, pieces, count, 1);
@@ -143,8 +156,10 @@ static leat_value linear_logits(leat_builder *b, model *m, forward *fw) {
   for (size_t i = 0; i < m->c->features.count; i++) {
     const leat_feature *f = &m->c->features.at[i];
     leat_value w = next_weight(b, m, fw), term;
-    if (f->kind == LEAT_FEATURE_NUMERIC) term = leat_matmul(b, leat_feature_number(b, f, fw->raw[i]), w);
-    else term = leat_gather(b, w, leat_feature_id(b, f, fw->raw[i]), 0, LEAT_INDEX_ZERO);
+    if (f->kind == LEAT_FEATURE_NUMERIC)
+      term = leat_matmul(b, leat_feature_number(b, f, fw->raw[i]), w);
+    else
+      term = leat_gather(b, w, leat_feature_id(b, f, fw->raw[i]), 0, LEAT_INDEX_ZERO);
     sum = sum.node ? leat_add(b, sum, term) : term;
   }
   return leat_add(b, sum, next_weight(b, m, fw));
@@ -153,7 +168,8 @@ static leat_value linear_logits(leat_builder *b, model *m, forward *fw) {
 // Inputs for the features, then logits (batch, outputs).
 static leat_value logits_of(leat_builder *b, model *m, forward *fw) {
   fw->next = 0;
-  for (size_t i = 0; i < m->c->features.count; i++) fw->raw[i] = leat_feature_input(b, &m->c->features.at[i], m->batch);
+  for (size_t i = 0; i < m->c->features.count; i++)
+    fw->raw[i] = leat_feature_input(b, &m->c->features.at[i], m->batch);
   leat_value logits = m->c->linear ? linear_logits(b, m, fw) : dnn_logits(b, m, fw);
   leat_builder_scope(b, NULL);
   return logits;
@@ -166,11 +182,13 @@ static leat_value label_of(leat_builder *b, model *m) {
   char name[256];
   snprintf(name, sizeof name, LEAT_STR_FMT, LEAT_STR_ARG(c->label));
   bool number = c->head == LEAT_HEAD_REGRESSION;
-  leat_value raw = leat_input(b, name, (leat_type){number ? LEAT_DTYPE_F32 : LEAT_DTYPE_STRING, LEAT_SHAPE(m->batch)});
+  leat_value raw = leat_input(
+      b, name, (leat_type){number ? LEAT_DTYPE_F32 : LEAT_DTYPE_STRING, LEAT_SHAPE(m->batch)});
   leat_builder_scope(b, "label");
   if (number) return leat_expand_dims(b, raw, 1);
   leat_value text = leat_host_call(b, "string_strip", &raw, 1, &c->label_strip, 1);
-  leat_value args[] = {text, leat_const_strings(b, c->label_vocabulary.at, (int64_t)c->label_vocabulary.count)};
+  leat_value args[] = {
+      text, leat_const_strings(b, c->label_vocabulary.at, (int64_t)c->label_vocabulary.count)};
   leat_value checked[] = {leat_host_call(b, "vocab_lookup", args, 2, NULL, 0), text};
   leat_str message = LEAT_STR("a label is not in the vocabulary");
   leat_value id = leat_host_call(b, "string_range_check", checked, 2, &message, 1);
@@ -183,11 +201,13 @@ static leat_value example_losses(leat_builder *b, model *m, leat_value logits, l
   leat_builder_scope(b, "loss");
   if (m->c->head == LEAT_HEAD_MULTI_CLASS) {
     leat_value hot = leat_one_hot(b, label, m->outputs, LEAT_DTYPE_F32);
-    leat_value own = leat_reduce_sum(b, leat_mul(b, hot, leat_log_softmax(b, logits, -1)), (int[]){1}, 1, false);
+    leat_value own =
+        leat_reduce_sum(b, leat_mul(b, hot, leat_log_softmax(b, logits, -1)), (int[]){1}, 1, false);
     return leat_neg(b, own);
   }
   leat_value loss;
-  if (m->c->head == LEAT_HEAD_REGRESSION) loss = leat_square(b, leat_sub(b, logits, label));
+  if (m->c->head == LEAT_HEAD_REGRESSION)
+    loss = leat_square(b, leat_sub(b, logits, label));
   else {  // max(x, 0) - x z + log(1 + e^-|x|)
     leat_value tail = leat_log1p(b, leat_exp(b, leat_neg(b, leat_abs(b, logits))));
     loss = leat_add(b, leat_sub(b, leat_relu(b, logits), leat_mul(b, logits, label)), tail);
@@ -218,7 +238,9 @@ static leat_status add_slots(model *m) {
       status = leat_graph_var(m->graph, name, leat_var_type(of), false, &var, m->err);
     }
   leat_var *step;
-  if (!status) status = leat_graph_var(m->graph, "global_step", (leat_type){LEAT_DTYPE_I64, LEAT_SCALAR}, false, &step, m->err);
+  if (!status)
+    status = leat_graph_var(m->graph, "global_step", (leat_type){LEAT_DTYPE_I64, LEAT_SCALAR},
+                            false, &step, m->err);
   return status;
 }
 
@@ -251,14 +273,16 @@ static leat_func *row_function(leat_builder *outer, model *m, const leat_var *va
 
 // Adam's rate at this step: rate sqrt(1 - beta2^t) / (1 - beta1^t).
 static leat_value adam_rate(leat_builder *b, const leat_optimizer *o, leat_value step) {
-  leat_value t = leat_cast(b, leat_add(b, step, leat_const_i64(b, 1)), LEAT_DTYPE_F64), one = leat_const_f64(b, 1);
+  leat_value t = leat_cast(b, leat_add(b, step, leat_const_i64(b, 1)), LEAT_DTYPE_F64),
+             one = leat_const_f64(b, 1);
   leat_value b1 = leat_sub(b, one, leat_pow(b, leat_const_f64(b, o->beta1), t));
   leat_value b2 = leat_sub(b, one, leat_pow(b, leat_const_f64(b, o->beta2), t));
   leat_value rate = leat_div(b, leat_mul_scalar(b, leat_sqrt(b, b2), o->learning_rate), b1);
   return leat_cast(b, rate, LEAT_DTYPE_F32);
 }
 
-static void update(leat_builder *b, model *m, const leat_var *var, leat_value read, const leat_gradient *grad, leat_value rate) {
+static void update(leat_builder *b, model *m, const leat_var *var, leat_value read,
+                   const leat_gradient *grad, leat_value rate) {
   leat_slots slots = leat_optimizer_slots(&m->c->optimizer);
   leat_var *vars[1 + LEAT_MAX_SLOTS] = {(leat_var *)(uintptr_t)var};
   for (int s = 0; s < slots.count; s++) vars[s + 1] = slot_var(m, var, slots.suffix[s]);
@@ -286,8 +310,10 @@ static leat_status finish(model *m, leat_builder *b, leat_func **out) {
 static leat_value initial(leat_builder *b, const weight *w, const leat_random_key *key) {
   leat_type type = leat_var_type(w->var);
   const char *name = leat_var_name(w->var);
-  if (w->init == INIT_GLOROT) return leat_random_uniform(b, name, key, type.shape, -w->scale, w->scale);
-  if (w->init == INIT_NORMAL) return leat_random_truncated_normal(b, name, key, type.shape, 0, w->scale);
+  if (w->init == INIT_GLOROT)
+    return leat_random_uniform(b, name, key, type.shape, -w->scale, w->scale);
+  if (w->init == INIT_NORMAL)
+    return leat_random_truncated_normal(b, name, key, type.shape, 0, w->scale);
   return leat_full(b, LEAT_DTYPE_F32, type.shape, 0);
 }
 
@@ -300,7 +326,8 @@ static leat_status build_init(model *m) {
     const weight *w = &m->weights.at[i];
     leat_var_next(b, w->var, initial(b, w, &key));
     for (int s = 0; s < slots.count; s++)
-      leat_var_next(b, slot_var(m, w->var, slots.suffix[s]), leat_full(b, LEAT_DTYPE_F32, leat_var_type(w->var).shape, slots.initial[s]));
+      leat_var_next(b, slot_var(m, w->var, slots.suffix[s]),
+                    leat_full(b, LEAT_DTYPE_F32, leat_var_type(w->var).shape, slots.initial[s]));
   }
   leat_var_next(b, leat_graph_find_var(m->graph, LEAT_STR("global_step")), leat_const_i64(b, 0));
   return finish(m, b, &m->e->init);
@@ -314,12 +341,16 @@ static leat_status build_step(model *m, forward *fw) {
   leat_value off = leat_sub(b, loss, loss);  // 0, or NaN for a NaN or infinite loss
   leat_assert(b, leat_eq(b, off, leat_const_like(b, off, 0)), LEAT_LOSS_NOT_FINITE);
   leat_gradient *grads = leat__calloc(m->weights.count + 1, sizeof *grads);
-  if (!grads) leat_builder_fail(b, LEAT_RESOURCE_EXHAUSTED, "out of memory");
-  else leat_gradients(b, &loss, NULL, 1, fw->reads, (int)m->weights.count, leat_optimizer_is_sparse(&m->c->optimizer), grads);
+  if (!grads)
+    leat_builder_fail(b, LEAT_RESOURCE_EXHAUSTED, "out of memory");
+  else
+    leat_gradients(b, &loss, NULL, 1, fw->reads, (int)m->weights.count,
+                   leat_optimizer_is_sparse(&m->c->optimizer), grads);
   leat_var *counter = leat_graph_find_var(m->graph, LEAT_STR("global_step"));
   leat_value step = leat_var_read(b, counter), rate = {0};
   if (m->c->optimizer.kind == LEAT_ADAM) rate = adam_rate(b, &m->c->optimizer, step);
-  for (size_t i = 0; grads && i < m->weights.count; i++) update(b, m, m->weights.at[i].var, fw->reads[i], &grads[i], rate);
+  for (size_t i = 0; grads && i < m->weights.count; i++)
+    update(b, m, m->weights.at[i].var, fw->reads[i], &grads[i], rate);
   leat__free(grads);
   leat_var_next(b, counter, leat_add(b, step, leat_const_i64(b, 1)));
   leat_output(b, "loss", loss);
@@ -343,7 +374,8 @@ static leat_status build_eval(model *m, forward *fw) {
 // class_ids and classes of an id vector (batch).
 static void put_classes(leat_builder *b, model *m, leat_value id) {
   leat_value ids = leat_expand_dims(b, id, 1);
-  leat_value names = leat_const_strings(b, m->c->label_vocabulary.at, (int64_t)m->c->label_vocabulary.count);
+  leat_value names =
+      leat_const_strings(b, m->c->label_vocabulary.at, (int64_t)m->c->label_vocabulary.count);
   leat_output(b, "class_ids", ids);
   leat_output(b, "classes", leat_gather(b, names, ids, 0, LEAT_INDEX_CLAMP));
 }
@@ -358,7 +390,8 @@ static leat_status build_predict(model *m, forward *fw) {
     return finish(m, b, &m->e->predict);
   }
   if (m->c->head == LEAT_HEAD_BINARY) {
-    leat_value logistic = leat_sigmoid(b, logits), both[] = {leat_sigmoid(b, leat_neg(b, logits)), logistic};
+    leat_value logistic = leat_sigmoid(b, logits),
+               both[] = {leat_sigmoid(b, leat_neg(b, logits)), logistic};
     leat_value above = leat_gt(b, logits, leat_const_like(b, logits, 0));
     put_classes(b, m, leat_squeeze(b, leat_cast(b, above, LEAT_DTYPE_I64), 1));
     leat_output(b, "logistic", logistic);
@@ -372,7 +405,8 @@ static leat_status build_predict(model *m, forward *fw) {
   return finish(m, b, &m->e->predict);
 }
 
-leat_status leat_estimator_build(leat_estimator *e, const leat_config *config, bool serving_only, leat_error *err) {
+leat_status leat_estimator_build(leat_estimator *e, const leat_config *config, bool serving_only,
+                                 leat_error *err) {
   *e = (leat_estimator){.config = config};
   if (config->features.count > 512 || config->hidden_units.count > 200)
     return leat_error_set(err, LEAT_UNIMPLEMENTED, "at most 512 features and 200 hidden layers");

@@ -20,7 +20,8 @@ typedef struct leat_estimator {
 #define LEAT_LOSS_NOT_FINITE "the loss is not finite"
 
 // What to build: a serving graph holds the forward pass alone.
-leat_status leat_estimator_build(leat_estimator *e, const leat_config *config, bool serving_only, leat_error *err);
+leat_status leat_estimator_build(leat_estimator *e, const leat_config *config, bool serving_only,
+                                 leat_error *err);
 void leat_estimator_deinit(leat_estimator *e);
 // Whether a variable belongs to the model proper (not an optimiser slot, counter or metric).
 bool leat_estimator_is_weight(const leat_var *var);

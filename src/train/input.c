@@ -17,19 +17,20 @@ struct leat_input_source {
   int64_t shuffle, block_rows;
   bool repeat, ended;
   uint64_t seed;
-  int columns;                // features, then the label
-  leat_tensor **all;          // columns of the file, block at hand
-  leat_tensor **block;        // by column
-  int64_t rows;               // of the block
+  int columns;          // features, then the label
+  leat_tensor **all;    // columns of the file, block at hand
+  leat_tensor **block;  // by column
+  int64_t rows;         // of the block
   int64_t *order;
   leat_input_position at;
-  leat_map classes;           // of the label
-  leat_csv_position *places;  // by row of the block: file and line
+  leat_map classes;                 // of the label
+  leat_csv_position *places;        // by row of the block: file and line
   leat_csv_position *taken_places;  // by row of the last batch
   int64_t taken_cap, taken_count;
 };
 
-static leat_status expand(leat_input_source *s, const leat_str *files, size_t count, leat_error *err) {
+static leat_status expand(leat_input_source *s, const leat_str *files, size_t count,
+                          leat_error *err) {
   leat_status status = LEAT_OK;
   for (size_t i = 0; !status && i < count; i++) {
     leat_buf pattern = {0};
@@ -50,10 +51,14 @@ static leat_status index_classes(leat_input_source *s, leat_error *err) {
   return LEAT_OK;
 }
 
-leat_status leat_source_open(leat_input_source **out, const leat_config *config, const leat_str *files,
-                             size_t file_count, int64_t shuffle, bool repeat, uint64_t seed, leat_error *err) {
+leat_status leat_source_open(leat_input_source **out, const leat_config *config,
+                             const leat_str *files, size_t file_count, int64_t shuffle, bool repeat,
+                             uint64_t seed, leat_error *err) {
   *out = NULL;
-  if (!file_count) return leat_error_set(err, LEAT_INVALID_ARGUMENT, "no data files (data.train and data.eval, or --train-files and --eval-files)");
+  if (!file_count)
+    return leat_error_set(
+        err, LEAT_INVALID_ARGUMENT,
+        "no data files (data.train and data.eval, or --train-files and --eval-files)");
   leat_input_source *s = leat__calloc(1, sizeof *s);
   if (!s) return leat__oom(err, sizeof *s);
   s->config = config;
@@ -66,10 +71,14 @@ leat_status leat_source_open(leat_input_source **out, const leat_config *config,
   s->block = leat__calloc((size_t)s->columns + 1, sizeof *s->block);
   leat_status status = s->all && s->block ? expand(s, files, file_count, err) : leat__oom(err, 1);
   if (!status) status = index_classes(s, err);
-  if (!status) status = leat_csv_open(&s->csv, (const char *const *)s->paths.at, s->paths.count, &config->csv, err);
+  if (!status)
+    status =
+        leat_csv_open(&s->csv, (const char *const *)s->paths.at, s->paths.count, &config->csv, err);
   if (!status) s->at.start = leat_csv_tell(s->csv);
-  if (status) leat_source_close(s);
-  else *out = s;
+  if (status)
+    leat_source_close(s);
+  else
+    *out = s;
   return status;
 }
 
@@ -106,7 +115,8 @@ static leat_status permute(leat_input_source *s, leat_error *err) {
   uint32_t *words = leat__alloc(sizeof *words * 2 * (size_t)(s->rows + 1));
   if (!words) return leat__oom(err, sizeof *words * (size_t)s->rows);
   const uint32_t key[2] = {(uint32_t)s->seed, (uint32_t)(s->seed >> 32)};
-  leat__vec()->philox(words, 0, 2 * (size_t)s->rows, key, 0x73687566u, (uint32_t)s->at.epoch, (uint32_t)s->at.block);
+  leat__vec()->philox(words, 0, 2 * (size_t)s->rows, key, 0x73687566u, (uint32_t)s->at.epoch,
+                      (uint32_t)s->at.block);
   for (int64_t i = s->rows - 1; i > 0; i--) {
     uint64_t word = (uint64_t)words[2 * i] << 32 | words[2 * i + 1];
     int64_t k = (int64_t)(((unsigned __int128)word * (uint64_t)(i + 1)) >> 64);
@@ -127,8 +137,14 @@ static leat_status check_labels(leat_input_source *s, leat_error *err) {
     if (leat_map_find(&s->classes, text)) continue;
     char place[PLACE];
     leat_csv_place(s->csv, i, place, sizeof place);
-    if (!text.len) return leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s: " LEAT_STR_FMT ": the label is missing", place, LEAT_STR_ARG(s->config->label));
-    return leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s: " LEAT_STR_FMT ": '" LEAT_STR_FMT "' is not in the label's vocabulary", place, LEAT_STR_ARG(s->config->label), LEAT_STR_ARG(text));
+    if (!text.len)
+      return leat_error_set(err, LEAT_INVALID_ARGUMENT,
+                            "%s: " LEAT_STR_FMT ": the label is missing", place,
+                            LEAT_STR_ARG(s->config->label));
+    return leat_error_set(err, LEAT_INVALID_ARGUMENT,
+                          "%s: " LEAT_STR_FMT ": '" LEAT_STR_FMT
+                          "' is not in the label's vocabulary",
+                          place, LEAT_STR_ARG(s->config->label), LEAT_STR_ARG(text));
   }
   return LEAT_OK;
 }
@@ -165,7 +181,8 @@ static leat_status next_block(leat_input_source *s, leat_error *err) {
   }
   leat_status status = load_block(s, err);
   if (status || s->rows) return status;
-  if (s->at.block == 0) return leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s: no rows", s->paths.at[0]);
+  if (s->at.block == 0)
+    return leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s: no rows", s->paths.at[0]);
   if (!s->repeat) return s->ended = true, LEAT_OK;
   s->at = (leat_input_position){.epoch = s->at.epoch + 1};
   status = leat_csv_rewind(s->csv, err);
@@ -174,7 +191,8 @@ static leat_status next_block(leat_input_source *s, leat_error *err) {
 }
 
 // --- Batches ------------------------------------------------------------------------------------
-static void take_numbers(const leat_tensor *from, const int64_t *order, int64_t count, leat_tensor *out, int64_t at) {
+static void take_numbers(const leat_tensor *from, const int64_t *order, int64_t count,
+                         leat_tensor *out, int64_t at) {
   const float *x = leat_tensor_data(from);
   float *y = (float *)leat_tensor_data(out) + at;
   for (int64_t i = 0; i < count; i++) y[i] = x[order[i]];
@@ -186,18 +204,21 @@ typedef struct part {  // rows of one block that go into a batch
   int64_t count;
 } part;
 
-static leat_status join_strings(const part *parts, int part_count, int column, int64_t rows, leat_tensor **out, leat_error *err) {
+static leat_status join_strings(const part *parts, int part_count, int column, int64_t rows,
+                                leat_tensor **out, leat_error *err) {
   leat_str *list = leat__alloc(sizeof *list * (size_t)(rows + 1));
   if (!list) return leat__oom(err, sizeof *list * (size_t)rows);
   int64_t at = 0;
   for (int p = 0; p < part_count; p++)
-    for (int64_t i = 0; i < parts[p].count; i++) list[at++] = leat_tensor_str(parts[p].columns[column], parts[p].order[i]);
+    for (int64_t i = 0; i < parts[p].count; i++)
+      list[at++] = leat_tensor_str(parts[p].columns[column], parts[p].order[i]);
   leat_status status = leat_tensor_new_strings(out, 1, &rows, list, err);
   leat__free(list);
   return status;
 }
 
-static leat_status join(leat_input_source *s, const part *parts, int part_count, int64_t rows, leat_tensor **out, leat_error *err) {
+static leat_status join(leat_input_source *s, const part *parts, int part_count, int64_t rows,
+                        leat_tensor **out, leat_error *err) {
   leat_status status = LEAT_OK;
   for (int i = 0; !status && i < s->columns; i++) {
     leat_dtype dtype = leat_tensor_dtype(parts[0].columns[i]);
@@ -232,7 +253,8 @@ static leat_status keep_part(leat_input_source *s, int64_t count, part *p, leat_
   return LEAT_OK;
 }
 
-leat_status leat_source_next(leat_input_source *s, int64_t size, leat_tensor **out, int64_t *rows, leat_error *err) {
+leat_status leat_source_next(leat_input_source *s, int64_t size, leat_tensor **out, int64_t *rows,
+                             leat_error *err) {
   part parts[MAX_PARTS] = {{0}};
   int count = 0;
   int64_t have = 0;
@@ -274,12 +296,18 @@ leat_status leat_source_seek(leat_input_source *s, leat_input_position position,
   s->ended = false;
   leat_status status = leat_csv_seek(s->csv, position.start, err);
   if (!status && index) status = load_block(s, err);
-  if (!status && index > s->rows) status = leat_error_set(err, LEAT_DATA_LOSS, "the training data have changed: row %lld of a block of %lld", (long long)index, (long long)s->rows);
+  if (!status && index > s->rows)
+    status = leat_error_set(err, LEAT_DATA_LOSS,
+                            "the training data have changed: row %lld of a block of %lld",
+                            (long long)index, (long long)s->rows);
   s->at.index = index;
   return status;
 }
 
 void leat_source_place(const leat_input_source *s, int64_t row, char *text, size_t size) {
-  if (row < 0 || row >= s->taken_count) snprintf(text, size, "?");
-  else snprintf(text, size, "%s:%lld", s->paths.at[s->taken_places[row].file], (long long)s->taken_places[row].line);
+  if (row < 0 || row >= s->taken_count)
+    snprintf(text, size, "?");
+  else
+    snprintf(text, size, "%s:%lld", s->paths.at[s->taken_places[row].file],
+             (long long)s->taken_places[row].line);
 }

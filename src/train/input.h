@@ -2,29 +2,31 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A block of `shuffle` rows is read and permuted by Philox(seed, epoch, block): the same seed gives
-// the same order anywhere. The position to resume at names the block's place in the file and the row
-// within it, so resuming costs one block.
+// the same order anywhere. The position to resume at names the block's place in the file and the
+// row within it, so resuming costs one block.
 #ifndef LEAT_TRAIN_INPUT_H
 #define LEAT_TRAIN_INPUT_H
 
 #include "train/config.h"
 
 typedef struct leat_input_position {
-  int64_t epoch;             // passes finished
-  int64_t block;             // blocks of this pass before the one at hand
-  leat_csv_position start;   // of the block at hand
-  int64_t index;             // rows of it already taken
+  int64_t epoch;            // passes finished
+  int64_t block;            // blocks of this pass before the one at hand
+  leat_csv_position start;  // of the block at hand
+  int64_t index;            // rows of it already taken
 } leat_input_position;
 
 typedef struct leat_input_source leat_input_source;
 
 // files: paths or globs. shuffle 0: file order. repeat: start over at the end.
-leat_status leat_source_open(leat_input_source **out, const leat_config *config, const leat_str *files,
-                             size_t file_count, int64_t shuffle, bool repeat, uint64_t seed, leat_error *err);
+leat_status leat_source_open(leat_input_source **out, const leat_config *config,
+                             const leat_str *files, size_t file_count, int64_t shuffle, bool repeat,
+                             uint64_t seed, leat_error *err);
 void leat_source_close(leat_input_source *s);
 // The next batch of up to `size` rows: one tensor a feature, then the label (if wanted; the caller
 // drops the references). *rows 0 at the end of the data.
-leat_status leat_source_next(leat_input_source *s, int64_t size, leat_tensor **out, int64_t *rows, leat_error *err);
+leat_status leat_source_next(leat_input_source *s, int64_t size, leat_tensor **out, int64_t *rows,
+                             leat_error *err);
 leat_input_position leat_source_tell(const leat_input_source *s);
 leat_status leat_source_seek(leat_input_source *s, leat_input_position position, leat_error *err);
 // "FILE:LINE" of row i of the last batch.

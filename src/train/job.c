@@ -16,14 +16,16 @@ struct leat_job {
   leat_estimator e;
   leat_state *state;
   leat_exec *step, *eval, *reset, *result;
-  leat_progress progress;     // of the newest step
-  int64_t saved_step;         // of the newest checkpoint, -1 = none
+  leat_progress progress;  // of the newest step
+  int64_t saved_step;      // of the newest checkpoint, -1 = none
 };
 
 // --- Opening ------------------------------------------------------------------------------------
 static bool needs_analysis(const leat_config *c) {
   for (size_t i = 0; i < c->features.count; i++)
-    if (c->features.at[i].auto_vocabulary || (c->features.at[i].kind == LEAT_FEATURE_NUMERIC && c->features.at[i].z_score)) return true;
+    if (c->features.at[i].auto_vocabulary ||
+        (c->features.at[i].kind == LEAT_FEATURE_NUMERIC && c->features.at[i].z_score))
+      return true;
   return false;
 }
 
@@ -33,12 +35,15 @@ static leat_status analyse(leat_config *c, leat_error *err) {
   leat_tensor **columns = leat__calloc(c->features.count + 2, sizeof *columns);
   int64_t rows = 1;
   leat_status status = columns ? LEAT_OK : leat__oom(err, sizeof *columns);
-  if (!status) status = leat_source_open(&source, c, c->train_files.at, c->train_files.count, 0, false, 0, err);
+  if (!status)
+    status =
+        leat_source_open(&source, c, c->train_files.at, c->train_files.count, 0, false, 0, err);
   if (!status) status = leat_analysis_new(&analysis, &c->features, err);
   while (!status && rows) {
     status = leat_source_next(source, 8192, columns, &rows, err);
     if (!status && rows) status = leat_analysis_add(analysis, columns, err);
-    for (size_t i = 0; i <= c->features.count; i++) leat_tensor_unref(columns[i]), columns[i] = NULL;
+    for (size_t i = 0; i <= c->features.count; i++)
+      leat_tensor_unref(columns[i]), columns[i] = NULL;
   }
   if (!status) status = leat_analysis_finish(analysis, &c->features, &c->arena, err);
   leat_analysis_free(analysis);
@@ -51,7 +56,9 @@ static leat_status prepare_features(leat_job *job, bool train, leat_error *err) 
   bool found = false;
   leat_status status = leat_analysis_load(job->dir, job->config, &found, err);
   if (status || found || !needs_analysis(job->config)) return status;
-  if (!train) return leat_error_set(err, LEAT_FAILED_PRECONDITION, "%s: no analysis.json: not a job directory that was trained", job->dir);
+  if (!train)
+    return leat_error_set(err, LEAT_FAILED_PRECONDITION,
+                          "%s: no analysis.json: not a job directory that was trained", job->dir);
   status = analyse(job->config, err);
   return status ? status : leat_analysis_save(job->dir, job->config, err);
 }
@@ -76,8 +83,10 @@ static leat_status restore(leat_job *job, bool train, leat_error *err) {
   if (!status && path) {
     status = leat_checkpoint_load(path, job->e.graph, job->state, &job->progress, err);
     job->saved_step = job->progress.step;
-  } else if (!status && !train) status = leat_error_set(err, LEAT_NOT_FOUND, "%s: no checkpoint", job->dir);
-  else if (!status) status = run_init(job, err);
+  } else if (!status && !train)
+    status = leat_error_set(err, LEAT_NOT_FOUND, "%s: no checkpoint", job->dir);
+  else if (!status)
+    status = run_init(job, err);
   leat__free(path);
   return status;
 }
@@ -139,12 +148,14 @@ typedef struct trainer {
 } trainer;
 
 static void drop_batch(trainer *t) {
-  for (int i = 0; t->batch && i < t->columns; i++) leat_tensor_unref(t->batch[i]), t->batch[i] = NULL;
+  for (int i = 0; t->batch && i < t->columns; i++)
+    leat_tensor_unref(t->batch[i]), t->batch[i] = NULL;
 }
 
 static leat_status save(leat_job *job, leat_error *err) {
   if (job->saved_step == job->progress.step) return LEAT_OK;
-  leat_status status = leat_checkpoint_save(job->dir, job->e.graph, job->state, &job->progress, job->config->keep_checkpoint_max, err);
+  leat_status status = leat_checkpoint_save(job->dir, job->e.graph, job->state, &job->progress,
+                                            job->config->keep_checkpoint_max, err);
   if (!status) job->saved_step = job->progress.step;
   return status;
 }
@@ -159,17 +170,22 @@ static leat_status explain_nan(trainer *t, leat_error *err) {
   leat_source_place(t->source, 0, first, sizeof first);
   leat_source_place(t->source, t->rows - 1, last, sizeof last);
   leat_exec_options options = {.check_numerics = true};
-  if (!leat_exec_new(&exec, job->e.step, &options, NULL)) leat_exec_run(exec, job->state, t->batch, t->columns, &out, &inner);
+  if (!leat_exec_new(&exec, job->e.step, &options, NULL))
+    leat_exec_run(exec, job->state, t->batch, t->columns, &out, &inner);
   leat_tensor_unref(out);
   leat_exec_free(exec);
-  return leat_error_set(err, LEAT_OUT_OF_RANGE, "step %lld: the loss is not finite: %s; batch of %lld rows from %s to %s; a smaller learning rate may help",
-                        (long long)job->progress.step + 1, inner.message, (long long)t->rows, first, last);
+  return leat_error_set(err, LEAT_OUT_OF_RANGE,
+                        "step %lld: the loss is not finite: %s; batch of %lld rows from %s to %s; "
+                        "a smaller learning rate may help",
+                        (long long)job->progress.step + 1, inner.message, (long long)t->rows, first,
+                        last);
 }
 
 static leat_status one_step(trainer *t, bool *ended, leat_error *err) {
   leat_job *job = t->job;
   leat_tensor *loss = NULL;
-  leat_status status = leat_source_next(t->source, job->config->batch_size, t->batch, &t->rows, err);
+  leat_status status =
+      leat_source_next(t->source, job->config->batch_size, t->batch, &t->rows, err);
   if (!status && !t->rows) return *ended = true, LEAT_OK;
   if (!status) status = leat_exec_run(job->step, job->state, t->batch, t->columns, &loss, err);
   if (status) {
@@ -177,7 +193,8 @@ static leat_status one_step(trainer *t, bool *ended, leat_error *err) {
     if (err && strstr(err->message, LEAT_LOSS_NOT_FINITE)) return explain_nan(t, err);
     if (t->rows) {
       leat_source_place(t->source, 0, place, sizeof place);
-      return leat_error_prepend(err, status, "step %lld (batch from %s)", (long long)job->progress.step + 1, place);
+      return leat_error_prepend(err, status, "step %lld (batch from %s)",
+                                (long long)job->progress.step + 1, place);
     }
     return status;
   }
@@ -196,7 +213,10 @@ static double speed(const trainer *t) {
 static leat_status summarise(trainer *t, leat_error *err) {
   int64_t step = t->job->progress.step;
   leat_status status = leat_event_scalar(t->events, step, "loss", (float)t->loss, err);
-  if (!status) status = leat_event_scalar(t->events, step, "average_loss", (float)(t->job->config->mean_loss ? t->loss : t->loss / (double)t->rows), err);
+  if (!status)
+    status = leat_event_scalar(
+        t->events, step, "average_loss",
+        (float)(t->job->config->mean_loss ? t->loss : t->loss / (double)t->rows), err);
   if (!status) status = leat_event_scalar(t->events, step, "global_step/sec", (float)speed(t), err);
   return status ? status : leat_event_flush(t->events, err);
 }
@@ -230,17 +250,25 @@ static leat_status loop(trainer *t, leat_error *err) {
   drop_batch(t);
   if (!status) status = save(job, err);
   if (!status) report(t, true);
-  return !status && stopped ? leat_error_set(err, LEAT_CANCELLED, "stopped at step %lld", (long long)job->progress.step) : status;
+  return !status && stopped ? leat_error_set(err, LEAT_CANCELLED, "stopped at step %lld",
+                                             (long long)job->progress.step)
+                            : status;
 }
 
 leat_status leat_job_train(leat_job *job, leat_error *err) {
   const leat_config *c = job->config;
-  trainer t = {.job = job, .columns = (int)c->features.count + 1, .first_step = job->progress.step, .started = leat_clock_ns()};
+  trainer t = {.job = job,
+               .columns = (int)c->features.count + 1,
+               .first_step = job->progress.step,
+               .started = leat_clock_ns()};
   if (job->progress.step >= c->steps) return LEAT_OK;
   t.batch = leat__calloc((size_t)t.columns + 1, sizeof *t.batch);
   leat_status status = t.batch ? LEAT_OK : leat__oom(err, sizeof *t.batch);
-  if (!status) status = leat_source_open(&t.source, c, c->train_files.at, c->train_files.count, c->shuffle, true, job->progress.seed, err);
-  if (!status && job->progress.step) status = leat_source_seek(t.source, job->progress.position, err);
+  if (!status)
+    status = leat_source_open(&t.source, c, c->train_files.at, c->train_files.count, c->shuffle,
+                              true, job->progress.seed, err);
+  if (!status && job->progress.step)
+    status = leat_source_seek(t.source, job->progress.position, err);
   if (!status) status = leat_event_open(&t.events, job->dir, err);
   if (!status) status = loop(&t, err);
   leat_event_close(t.events, NULL);
@@ -254,7 +282,8 @@ static leat_status write_metrics(leat_job *job, const leat_metric_values *m, lea
   char *dir = leat_path_join(job->dir, "eval");
   leat_event_writer *w = NULL;
   leat_status status = dir ? leat_event_open(&w, dir, err) : leat__oom(err, 1);
-  for (int i = 0; !status && i < m->count; i++) status = leat_event_scalar(w, m->global_step, m->names[i], (float)m->values[i], err);
+  for (int i = 0; !status && i < m->count; i++)
+    status = leat_event_scalar(w, m->global_step, m->names[i], (float)m->values[i], err);
   if (w) {
     leat_status closed = leat_event_close(w, status ? NULL : err);
     if (!status) status = closed;
@@ -268,8 +297,10 @@ static leat_status eval_batches(leat_job *job, leat_error *err) {
   leat_input_source *source = NULL;
   int columns = (int)c->features.count + 1;
   leat_tensor **batch = leat__calloc((size_t)columns + 1, sizeof *batch);
-  leat_status status = batch ? leat_exec_run(job->reset, job->state, NULL, 0, NULL, err) : leat__oom(err, sizeof *batch);
-  if (!status) status = leat_source_open(&source, c, c->eval_files.at, c->eval_files.count, 0, false, 0, err);
+  leat_status status = batch ? leat_exec_run(job->reset, job->state, NULL, 0, NULL, err)
+                             : leat__oom(err, sizeof *batch);
+  if (!status)
+    status = leat_source_open(&source, c, c->eval_files.at, c->eval_files.count, 0, false, 0, err);
   for (int64_t done = 0; !status && (!c->eval_steps || done < c->eval_steps); done++) {
     int64_t rows;
     status = leat_source_next(source, c->eval_batch_size, batch, &rows, err);
@@ -284,7 +315,8 @@ static leat_status eval_batches(leat_job *job, leat_error *err) {
 
 leat_status leat_job_evaluate(leat_job *job, leat_metric_values *out, leat_error *err) {
   leat_tensor *values[LEAT_MAX_METRICS] = {NULL};
-  *out = (leat_metric_values){.count = leat_func_output_count(job->e.result), .global_step = job->progress.step};
+  *out = (leat_metric_values){.count = leat_func_output_count(job->e.result),
+                              .global_step = job->progress.step};
   leat_status status = eval_batches(job, err);
   if (!status) status = leat_exec_run(job->result, job->state, NULL, 0, values, err);
   for (int i = 0; !status && i < out->count; i++) {
@@ -311,12 +343,15 @@ leat_status leat_job_export(leat_job *job, char **path, leat_error *err) {
   int64_t seconds = (int64_t)leat_clock_wall();
   do {
     leat_buf_clear(&dir);
-    leat_buf_fmt(&dir, "%s/export/" LEAT_STR_FMT "/%lld", job->dir, LEAT_STR_ARG(job->config->export_name), (long long)seconds++);
+    leat_buf_fmt(&dir, "%s/export/" LEAT_STR_FMT "/%lld", job->dir,
+                 LEAT_STR_ARG(job->config->export_name), (long long)seconds++);
   } while (!dir.failed && leat_file_exists(dir.ptr));
   if (!status) status = leat_buf_status(&dir, err);
   if (!status) status = leat_model_save(dir.ptr, serving.predict, state, "predict", err);
-  if (!status) *path = dir.ptr;
-  else leat_buf_deinit(&dir);
+  if (!status)
+    *path = dir.ptr;
+  else
+    leat_buf_deinit(&dir);
   leat_state_free(state);
   leat_estimator_deinit(&serving);
   return status;

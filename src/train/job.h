@@ -9,14 +9,15 @@
 typedef struct leat_job leat_job;
 
 typedef struct leat_job_progress {
-  int64_t step, last_step;    // last_step: where training stops
-  double loss;                // of the newest step
+  int64_t step, last_step;  // last_step: where training stops
+  double loss;              // of the newest step
   double steps_per_second;
 } leat_job_progress;
 
 typedef struct leat_job_options {
-  bool overwrite;             // remove what the job directory holds
-  // Called now and then from the training thread; returning false stops training after a checkpoint.
+  bool overwrite;  // remove what the job directory holds
+  // Called now and then from the training thread; returning false stops training after a
+  // checkpoint.
   bool (*progress)(void *context, const leat_job_progress *progress);
   void *context;
 } leat_job_options;

@@ -22,7 +22,8 @@ static leat_value scaled(leat_builder *b, const leat_optimizer *o, leat_value x,
 }
 
 // v = momentum v + g; x -= rate v, or with Nesterov x -= rate g + rate momentum v.
-static void momentum(leat_builder *b, const leat_optimizer *o, leat_value g, leat_value rate, leat_value *v) {
+static void momentum(leat_builder *b, const leat_optimizer *o, leat_value g, leat_value rate,
+                     leat_value *v) {
   v[1] = leat_add(b, leat_mul_scalar(b, v[1], o->momentum), g);
   leat_value move = scaled(b, o, v[1], rate);
   if (o->nesterov) move = leat_add(b, scaled(b, o, g, rate), leat_mul_scalar(b, move, o->momentum));
@@ -30,14 +31,16 @@ static void momentum(leat_builder *b, const leat_optimizer *o, leat_value g, lea
 }
 
 // a += g^2; x -= rate g / sqrt(a)
-static void adagrad(leat_builder *b, const leat_optimizer *o, leat_value g, leat_value rate, leat_value *v) {
+static void adagrad(leat_builder *b, const leat_optimizer *o, leat_value g, leat_value rate,
+                    leat_value *v) {
   v[1] = leat_add(b, v[1], leat_mul(b, g, g));
   v[0] = leat_sub(b, v[0], leat_mul(b, scaled(b, o, g, rate), leat_rsqrt(b, v[1])));
 }
 
 // m, v: moving averages of g and g^2; x -= rate_t m / (sqrt(v) + epsilon), where rate_t holds the
 // bias corrections ("epsilon hat").
-static void adam(leat_builder *b, const leat_optimizer *o, leat_value g, leat_value rate, leat_value *v) {
+static void adam(leat_builder *b, const leat_optimizer *o, leat_value g, leat_value rate,
+                 leat_value *v) {
   leat_value g2 = leat_mul(b, g, g);
   v[1] = leat_add(b, v[1], leat_mul_scalar(b, leat_sub(b, g, v[1]), 1 - o->beta1));
   v[2] = leat_add(b, v[2], leat_mul_scalar(b, leat_sub(b, g2, v[2]), 1 - o->beta2));
@@ -49,7 +52,8 @@ static void adam(leat_builder *b, const leat_optimizer *o, leat_value g, leat_va
 // x = (sign(z) l1 - z) / (sqrt(n) / rate + 2 l2) where |z| > l1, else 0.
 static void ftrl(leat_builder *b, const leat_optimizer *o, leat_value g, leat_value *v) {
   leat_value n = leat_add(b, v[1], leat_mul(b, g, g)), root = leat_sqrt(b, n);
-  leat_value sigma = leat_mul_scalar(b, leat_sub(b, root, leat_sqrt(b, v[1])), 1 / o->learning_rate);
+  leat_value sigma =
+      leat_mul_scalar(b, leat_sub(b, root, leat_sqrt(b, v[1])), 1 / o->learning_rate);
   v[2] = leat_sub(b, leat_add(b, v[2], g), leat_mul(b, sigma, v[0]));
   v[1] = n;
   leat_value curve = leat_add_scalar(b, leat_mul_scalar(b, root, 1 / o->learning_rate), 2 * o->l2);

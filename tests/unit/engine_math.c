@@ -26,14 +26,25 @@ static double rsqrt_f64(double x) { return x == 0 ? 1 / x : 1 / sqrt(x); }
 static long double rsqrt_wide(long double x) { return x == 0 ? 1 / x : 1 / sqrtl(x); }
 
 static const function functions[] = {
-    {"exp", VEC_EXP, exp, expl, 2},          {"expm1", VEC_EXPM1, expm1, expm1l, 2},
-    {"log", VEC_LOG, log, logl, 2},          {"log1p", VEC_LOG1P, log1p, log1pl, 2},
-    {"tanh", VEC_TANH, tanh, tanhl, 2},      {"sigmoid", VEC_SIGMOID, sigmoid_f64, sigmoid_wide, 2},
-    {"erf", VEC_ERF, erf, erfl, 2},          {"sin", VEC_SIN, sin, sinl, 2},
-    {"cos", VEC_COS, cos, cosl, 2},          {"atan", VEC_ATAN, atan, atanl, 2},
-    {"rsqrt", VEC_RSQRT, rsqrt_f64, rsqrt_wide, 2}, {"sqrt", VEC_SQRT, sqrt, sqrtl, 0.5},
+    {"exp", VEC_EXP, exp, expl, 2},
+    {"expm1", VEC_EXPM1, expm1, expm1l, 2},
+    {"log", VEC_LOG, log, logl, 2},
+    {"log1p", VEC_LOG1P, log1p, log1pl, 2},
+    {"tanh", VEC_TANH, tanh, tanhl, 2},
+    {"sigmoid", VEC_SIGMOID, sigmoid_f64, sigmoid_wide, 2},
+    {"erf", VEC_ERF, erf, erfl, 2},
+    {"sin", VEC_SIN, sin, sinl, 2},
+    {"cos", VEC_COS, cos, cosl, 2},
+    {"atan", VEC_ATAN, atan, atanl, 2},
+    {"rsqrt", VEC_RSQRT, rsqrt_f64, rsqrt_wide, 2},
+    {"sqrt", VEC_SQRT, sqrt, sqrtl, 0.5},
 };
-enum { FUNCTIONS = sizeof functions / sizeof *functions, FUNCTION_SIN = 7, FUNCTION_COS = 8, CHUNK = 4096 };
+enum {
+  FUNCTIONS = sizeof functions / sizeof *functions,
+  FUNCTION_SIN = 7,
+  FUNCTION_COS = 8,
+  CHUNK = 4096
+};
 
 static uint64_t state = 1;
 static uint64_t draw(void) {  // splitmix64
@@ -109,9 +120,31 @@ static void f32_within_bound(void) {
       double ulps = check_f32(&functions[k], in, n, &worst);
       if (ulps > most) most = ulps, at = worst;
     }
-    static const float specials[] = {0, -0.0f, 1, -1, INFINITY, -INFINITY, NAN, 0x1p-149f, -0x1p-149f,
-      0x1p-126f, 0x1.fffffep-127f, 0x1.fffffep127f, -0x1.fffffep127f, 88.72284f, 88.8f, -103.9f,
-      -104.5f, 0.93f, 0x1.921fb6p+0f, 0x1.921fb6p+1f, 8192.0f, 8193.0f, 1e10f, 0x1p100f, 0.625f};
+    static const float specials[] = {0,
+                                     -0.0f,
+                                     1,
+                                     -1,
+                                     INFINITY,
+                                     -INFINITY,
+                                     NAN,
+                                     0x1p-149f,
+                                     -0x1p-149f,
+                                     0x1p-126f,
+                                     0x1.fffffep-127f,
+                                     0x1.fffffep127f,
+                                     -0x1.fffffep127f,
+                                     88.72284f,
+                                     88.8f,
+                                     -103.9f,
+                                     -104.5f,
+                                     0.93f,
+                                     0x1.921fb6p+0f,
+                                     0x1.921fb6p+1f,
+                                     8192.0f,
+                                     8193.0f,
+                                     1e10f,
+                                     0x1p100f,
+                                     0.625f};
     for (int i = 0; i < (int)(sizeof specials / sizeof *specials); i++) {
       uint32_t bits;
       memcpy(&bits, &specials[i], 4);
@@ -137,7 +170,8 @@ static void f32_beside_quarter_turns(void) {
         int64_t turns = chunk * (CHUNK / 4) + i / 4;
         if (chunk > 50) turns = (int64_t)(draw() >> (24 + chunk % 32));
         float x = (float)((double)turns * 0x1.921fb54442d18p+0);
-        in[i] = x, in[i + 1] = nextafterf(x, 0), in[i + 2] = nextafterf(x, INFINITY), in[i + 3] = -x;
+        in[i] = x, in[i + 1] = nextafterf(x, 0), in[i + 2] = nextafterf(x, INFINITY),
+        in[i + 3] = -x;
       }
       double ulps = check_f32(f, in, CHUNK, &worst);
       if (ulps > most) most = ulps, at = worst;
@@ -167,15 +201,39 @@ static double draw_f64(int kind) {
     case 2: return 1 + ldexp(x, -(int)(draw() % 40));
     case 3: return x * 8;
     case 4: return ldexp(x, -(int)(draw() % 60));
-    default: x = rint(ldexp(x, (int)(draw() % 60))) * 0x1.921fb54442d18p+0; return nextafter(x, (double)(bits & 3) - 1.5);
+    default:
+      x = rint(ldexp(x, (int)(draw() % 60))) * 0x1.921fb54442d18p+0;
+      return nextafter(x, (double)(bits & 3) - 1.5);
   }
 }
 
 static void f64_samples(int chunks, const char *name) {
-  static const double specials[] = {
-      0, -0.0, INFINITY, -INFINITY, NAN, 0x1p-1074, -0x1p-1074, 0x1p-1022, 0x1.fffffffffffffp1023,
-      -0x1.fffffffffffffp1023, 709.782712893384, 709.79, 710.1, -745.13, -745.14, -746.5, -708.4, 0x1p19,
-      0x1.6ac5b262ca1ffp+849, -0x1.6ac5b262ca1ffp+849, 0x1.7ffffffffffffp+1023, 0.93, 2.5, 5.9, 6.1, 0.625};
+  static const double specials[] = {0,
+                                    -0.0,
+                                    INFINITY,
+                                    -INFINITY,
+                                    NAN,
+                                    0x1p-1074,
+                                    -0x1p-1074,
+                                    0x1p-1022,
+                                    0x1.fffffffffffffp1023,
+                                    -0x1.fffffffffffffp1023,
+                                    709.782712893384,
+                                    709.79,
+                                    710.1,
+                                    -745.13,
+                                    -745.14,
+                                    -746.5,
+                                    -708.4,
+                                    0x1p19,
+                                    0x1.6ac5b262ca1ffp+849,
+                                    -0x1.6ac5b262ca1ffp+849,
+                                    0x1.7ffffffffffffp+1023,
+                                    0.93,
+                                    2.5,
+                                    5.9,
+                                    6.1,
+                                    0.625};
   for (int k = 0; k < FUNCTIONS; k++) {
     double most = 0, worst = 0, at = 0, in[CHUNK];
     if (name && strcmp(name, functions[k].name) != 0) continue;
@@ -195,8 +253,10 @@ static void f64_samples(int chunks, const char *name) {
 
 // Against long double: 64 bits of mantissa on x86-64, 113 on AArch64.
 static void f64_within_bound(void) {
-  if (sizeof(long double) > sizeof(double)) f64_samples(96, NULL);
-  else SKIP("long double is no wider than double here");
+  if (sizeof(long double) > sizeof(double))
+    f64_samples(96, NULL);
+  else
+    SKIP("long double is no wider than double here");
 }
 
 static const char *only;  // the function that --all names
@@ -247,7 +307,8 @@ static void pow_within_bound(void) {
       memcpy(&p[i], &a, 8);
       memcpy(&q[i], &b, 8);
       if (chunk % 3 == 1) q[i] = (double)(int)(b % 64) - 32;
-      if (chunk % 3 == 2) p[i] = ldexp((double)(a >> 11), -50), q[i] = ldexp((double)(int64_t)b, -56);
+      if (chunk % 3 == 2)
+        p[i] = ldexp((double)(a >> 11), -50), q[i] = ldexp((double)(int64_t)b, -56);
     }
     leat__vec()->binary_f64[VEC_POW](r, p, 1, q, 1, CHUNK);
     for (int i = 0; i < CHUNK; i++) {
@@ -261,8 +322,9 @@ static void pow_within_bound(void) {
 
 // C99 F.9.4.4, by the library as the oracle for every pair of special values.
 static void pow_special_values(void) {
-  static const double s[] = {0, -0.0, 1, -1, 2, -2, 3, -3, 0.5, -0.5, 1.5, -1.5, INFINITY, -INFINITY,
-                             NAN, 0x1p-149, -0x1p-149, 1e30, -1e30, 16777215, 16777216, -16777217};
+  static const double s[] = {0,         -0.0, 1,     -1,       2,        -2,        3,   -3,
+                             0.5,       -0.5, 1.5,   -1.5,     INFINITY, -INFINITY, NAN, 0x1p-149,
+                             -0x1p-149, 1e30, -1e30, 16777215, 16777216, -16777217};
   int n = sizeof s / sizeof *s;
   for (int i = 0; i < n; i++)
     for (int j = 0; j < n; j++) {
@@ -280,34 +342,62 @@ static void pow_special_values(void) {
 static double fma_operand(int exponent) {
   uint64_t r = draw();
   double x = ldexp((double)(r >> 11 | 1ull << 52), exponent - 52);
-  if ((r & 7) == 0) x = ldexp(1, exponent);                     // long runs of zeros
-  if ((r & 7) == 1) x = ldexp(0x1.fffffffffffffp0, exponent);   // of ones
-  if ((r & 7) == 2) x = ldexp((double)(r >> 40), exponent - 23); // few bits
+  if ((r & 7) == 0) x = ldexp(1, exponent);                       // long runs of zeros
+  if ((r & 7) == 1) x = ldexp(0x1.fffffffffffffp0, exponent);     // of ones
+  if ((r & 7) == 2) x = ldexp((double)(r >> 40), exponent - 23);  // few bits
   return r & 8 ? -x : x;
 }
 
-static bool same_f64(double x, double y) { return (x != x && y != y) || memcmp(&x, &y, sizeof x) == 0; }
-static bool same_f32(float x, float y) { return (x != x && y != y) || memcmp(&x, &y, sizeof x) == 0; }
+static bool same_f64(double x, double y) {
+  return (x != x && y != y) || memcmp(&x, &y, sizeof x) == 0;
+}
+static bool same_f32(float x, float y) {
+  return (x != x && y != y) || memcmp(&x, &y, sizeof x) == 0;
+}
 
 static void check_fma(double a, double b, double c) {
   double want = fma(a, b, c), got = leat_soft_fma_f64(a, b, c);
   CHECK_MSG(same_f64(got, want), "f64 fma(%a, %a, %a) = %a, want %a", a, b, c, got, want);
   float x = (float)a, y = (float)b, z = (float)c, narrow = leat_soft_fma_f32(x, y, z);
-  CHECK_MSG(same_f32(narrow, fmaf(x, y, z)), "f32 fma(%a, %a, %a) = %a, want %a", x, y, z, narrow, fmaf(x, y, z));
+  CHECK_MSG(same_f32(narrow, fmaf(x, y, z)), "f32 fma(%a, %a, %a) = %a, want %a", x, y, z, narrow,
+            fmaf(x, y, z));
 }
 
 static void soft_fma_is_exact(void) {
-  static const double special[] = {0, -0.0, 1, -1, INFINITY, -INFINITY, NAN, 0x1p-1074, -0x1p-1074, 0x1p-1022,
-                                   0x1.fffffffffffffp1023, -0x1.fffffffffffffp1023, 0x1p-537, 0x1p-149, -0x1p-149,
-                                   0x1p-75, 0x1.fffffep127, -0x1.fffffep127, 0x1.000002p0, 0x1.000002p-127, 3, 0.1};
+  static const double special[] = {0,
+                                   -0.0,
+                                   1,
+                                   -1,
+                                   INFINITY,
+                                   -INFINITY,
+                                   NAN,
+                                   0x1p-1074,
+                                   -0x1p-1074,
+                                   0x1p-1022,
+                                   0x1.fffffffffffffp1023,
+                                   -0x1.fffffffffffffp1023,
+                                   0x1p-537,
+                                   0x1p-149,
+                                   -0x1p-149,
+                                   0x1p-75,
+                                   0x1.fffffep127,
+                                   -0x1.fffffep127,
+                                   0x1.000002p0,
+                                   0x1.000002p-127,
+                                   3,
+                                   0.1};
   int n = sizeof special / sizeof *special;
-  for (int i = 0; i < n * n * n; i++) check_fma(special[i % n], special[i / n % n], special[i / n / n]);
+  for (int i = 0; i < n * n * n; i++)
+    check_fma(special[i % n], special[i / n % n], special[i / n / n]);
   for (int i = 0; i < 3000000 && test_failures < 10; i++) {
-    static const int ranges[][2] = {{0, 40}, {0, 300}, {-500, 80}, {-540, 12}, {510, 8}, {-60, 20}, {-72, 8}, {63, 4}};
+    static const int ranges[][2] = {{0, 40},  {0, 300},  {-500, 80}, {-540, 12},
+                                    {510, 8}, {-60, 20}, {-72, 8},   {63, 4}};
     const int *range = ranges[i % 8];
-    int ea = range[0] + (int)(draw() % (unsigned)range[1]), eb = range[0] + (int)(draw() % (unsigned)range[1]);
-    double a = fma_operand(ea), b = fma_operand(eb), c = fma_operand(ea + eb + (int)(draw() % 130) - 65);
-    if (draw() % 4 == 0) c = -(a * b);                         // all but the last bits cancel
+    int ea = range[0] + (int)(draw() % (unsigned)range[1]),
+        eb = range[0] + (int)(draw() % (unsigned)range[1]);
+    double a = fma_operand(ea), b = fma_operand(eb),
+           c = fma_operand(ea + eb + (int)(draw() % 130) - 65);
+    if (draw() % 4 == 0) c = -(a * b);  // all but the last bits cancel
     if (draw() % 8 == 0) c = nextafter(-(a * b), INFINITY);
     check_fma(a, b, c);
   }

@@ -34,7 +34,8 @@ static const char *test_skip_reason;  // set by SKIP
 #define SKIP(reason) (test_skip_reason = (reason))
 
 __attribute__((unused, format(printf, 4, 5))) static bool test_check(bool good, const char *file,
-                                                                     int line, const char *fmt, ...) {
+                                                                     int line, const char *fmt,
+                                                                     ...) {
   if (good) return true;
   va_list args;
   va_start(args, fmt);
@@ -74,9 +75,12 @@ static int test_main(int argc, char **argv, const test *tests, size_t count) {
     test_failures = 0;
     test_skip_reason = NULL;
     tests[i].run();
-    if (test_failures) printf("not ok %s\n", tests[i].name);
-    else if (test_skip_reason) printf("ok %s # SKIP %s\n", tests[i].name, test_skip_reason);
-    else printf("ok %s\n", tests[i].name);
+    if (test_failures)
+      printf("not ok %s\n", tests[i].name);
+    else if (test_skip_reason)
+      printf("ok %s # SKIP %s\n", tests[i].name, test_skip_reason);
+    else
+      printf("ok %s\n", tests[i].name);
     failed += test_failures != 0;
   }
   return failed ? 1 : 0;
