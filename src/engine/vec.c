@@ -7,7 +7,7 @@
 #include <string.h>
 
 extern const leat_vec leat__vec_base;
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(LEAT_ONE_ISA)
 extern const leat_vec leat__vec_avx2, leat__vec_avx512;
 #endif
 
@@ -18,7 +18,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static void choose(void) {
   int count = 0;
   tables[count++] = &leat__vec_base;
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(LEAT_ONE_ISA)
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
     tables[count++] = &leat__vec_avx2;

@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+"""Commands and what they must print: good runs, wrong input, wrong usage."""
+# SPDX-License-Identifier: Apache-2.0
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = pathlib.Path(sys.argv[1]).resolve()
+LEAT = str(BUILD / "leat")
+failures = 0
+MODEL = """estimator: DNNClassifier
+hidden_units: [8, 4]
+optimizer: {adagrad: {learning_rate: 0.1}}
+label: {column: y, vocabulary: ["no", "yes"]}
+features:
+  a: {numeric: {normalize: z_score}}
+  b: {buckets: [1, 2, 3]}
+  c: {vocabulary: auto}
+  d: {hash: 20, embedding: 3}
+data:
+  csv: {columns: [a, b, c, d, y]}
+  train: train.csv
+  eval: train.csv
+train: {batch_size: 16, steps: 60, shuffle: 50, log_steps: 10}
+"""
+
+
+def rows(n):
+    return "".join(f"{i % 17}.5,{i % 5},{'pqr'[i % 3]},w{i % 11},{'yes' if (i % 17) > 8 else 'no'}\n" for i in range(n))
+
+
+def leat(*args, cwd, stdin=None):
+    return subprocess.run([LEAT, *map(str, args)], cwd=cwd, input=stdin, capture_output=True, text=True, timeout=120)
+
+
+def check(name, done, code, *wanted, where="stderr"):
+    global failures
+    text = getattr(done, where)
+    missing = [w for w in wanted if not re.search(w, text)]
+    good = done.returncode == code and not missing
+    if not good:
+        failures += 1
+        print(f"# exit {done.returncode}, expected {code}; missing {missing}\n# stdout: {done.stdout[-400:]}\n# stderr: {done.stderr[-400:]}")
+    print(("ok " if good else "not ok ") + name)
+    return good
+
+
+def good_runs(d):
+    done = leat("train", "model.yaml", "--job-dir", "job", cwd=d)
+    check("train prints metrics", done, 0, r"accuracy +[01]", r"exported to job/export/estimator/\d+", where="stdout")
+    check("train prints TensorFlow's line", done, 0, r"Saving dict for global step 60: accuracy = .*, global_step = 60, label/mean = ")
+    done = leat("train", "model.yaml", "--job-dir", "job", "--train-steps", "80", "--format", "json", cwd=d)
+    check("train continues a job", done, 0, r"continuing job at step 60")
+    out = json.loads(done.stdout)
+    check("json has metrics, job_dir, export_dir, seconds", done, 0 if {"metrics", "job_dir", "export_dir", "seconds"} <= set(out) else 9)
+    check("reached already", leat("train", "model.yaml", "--job-dir", "job", "--train-steps", "80", cwd=d), 0, "reached already")
+    line = '{"a": 3, "b": 2, "c": " p ", "d": "w1"}\n'
+    done = leat("predict", "--job-dir", "job", "--format", "json", cwd=d, stdin=line * 3)
+    check("predict: one prediction a line", done, 0 if len(done.stdout.splitlines()) == 3 else 9, r'^\{"class_ids": \[\d\], "classes": \["', where="stdout")
+    check("predict: table", leat("predict", "--job-dir", "job", cwd=d, stdin=line), 0, "CLASS_IDS +CLASSES +LOGISTIC +LOGITS +PROBABILITIES", where="stdout")
+    (d / "p.csv").write_text("d,a,b,c,extra\nw1,3,2,p,9\n")
+    csv = leat("predict", "--job-dir", "job", "--text-instances", "p.csv", "--format", "json", cwd=d)
+    check("predict: CSV gives the same bits as JSON", csv, 0 if csv.stdout == done.stdout.splitlines(True)[0] else 9)
+    check("evaluate", leat("evaluate", "model.yaml", "--job-dir", "job", cwd=d), 0, r"auc +", where="stdout")
+    check("export", leat("export", "model.yaml", "--job-dir", "job", cwd=d), 0, r"job/export/estimator/\d+", where="stdout")
+    newest = sorted((d / "job/export/estimator").iterdir())[-1]
+    check("graph show", leat("graph", "show", newest, cwd=d), 0, r"^leat graph 1\nnumerics 1\n", r"func predict\(", where="stdout")
+    (d / "g.leat").write_text(leat("graph", "show", newest, cwd=d).stdout)
+    check("graph check", leat("graph", "check", "g.leat", cwd=d), 0, "good: 1 functions", where="stdout")
+    check("ckpt show", leat("ckpt", "show", "job/ckpt-80", cwd=d), 0, r"dnn/hiddenlayer_0/kernel +f32\[", where="stdout")
+    check("ckpt diff", leat("ckpt", "diff", "job/ckpt-80", "job/ckpt-60", cwd=d), 1, r"\d+ tensors, \d+ differences", where="stdout")
+    check("version", leat("version", cwd=d), 0, r"leat \d+\.\d+\.\d+, numerics 1", where="stdout")
+    check("help", leat("--help", cwd=d), 0, "train", "predict", "exit status|Exit status", where="stdout")
+    check("train --help lists fields", leat("train", "--help", cwd=d), 0, r"--train\.batch_size int", where="stdout")
+
+
+def row_invariance(d):
+    lines = [json.dumps({"a": i % 23 - 3.25, "b": i % 6, "c": "pqrz"[i % 4], "d": f"w{i % 40}"}) for i in range(1024)]
+    outs = []
+    for size in (1, 7, 40, 1024):
+        text = ""
+        for i in range(0, 1024 if size > 1 else 64, size):
+            text += leat("predict", "--job-dir", "job", "--format", "json", cwd=d, stdin="\n".join(lines[i:i + size]) + "\n").stdout
+        outs.append(text.splitlines())
+    same = all(o == outs[3][:len(o)] for o in outs)
+    check("predictions alone and in groups of 7, 40, 1,024: the same bits", leat("version", cwd=d), 0 if same else 9)
+
+
+def same_seed_same_bits(d):
+    for name, extra in (("one", []), ("two", ["--train.threads", "2"]), ("isa", [])):
+        env = dict(os.environ, LEAT_ISA="sse2") if name == "isa" else None
+        subprocess.run([LEAT, "train", "model.yaml", "--job-dir", name, "--no-eval", *extra], cwd=d, env=env, capture_output=True)
+    check("1 thread = 2 threads", leat("ckpt", "diff", "one/ckpt-60", "two/ckpt-60", cwd=d), 0, " 0 differences", where="stdout")
+    check("the best kernels = the base kernels", leat("ckpt", "diff", "one/ckpt-60", "isa/ckpt-60", cwd=d), 0, " 0 differences", where="stdout")
+
+
+def other_models(d):
+    for kind in ("adam", "sgd", "momentum", "ftrl"):
+        check(f"optimizer {kind}", leat("train", "model.yaml", "--job-dir", "job-" + kind, "--optimizer", kind, "--overwrite", cwd=d), 0, r"accuracy +", where="stdout")
+    check("LinearClassifier", leat("train", "linear.yaml", "--job-dir", "linear", cwd=d), 0, r"auc +", where="stdout")
+    check("DNNRegressor", leat("train", "regress.yaml", "--job-dir", "regress", cwd=d), 0, r"average_loss +", where="stdout")
+    check("three classes", leat("train", "multi.yaml", "--job-dir", "multi", cwd=d), 0, r"accuracy +", where="stdout")
+
+
+def bad_input(d):
+    def broken(name, text, *wanted, model="model.yaml", code=1, extra=()):
+        (d / "bad.csv").write_text(text)
+        check(name, leat("train", model, "--job-dir", "bad", "--overwrite", "--train-files", "bad.csv", *extra, cwd=d), code, *wanted)
+    lines = rows(13000).splitlines(True)
+    lines[12344] = "x,1,p,w1,yes\n"
+    broken("wrong type in row 12,345", "".join(lines), r"bad\.csv:12345:1: a: 'x' is not a number")
+    broken("missing label", rows(20) + "1,1,p,w1,\n", r"bad\.csv:21: y: the label is missing")
+    broken("label outside the vocabulary", rows(20) + "1,1,p,w1,maybe\n", r"bad\.csv:21: y: 'maybe' is not in the label's vocabulary")
+    broken("empty file", "", r"bad\.csv: no rows")
+    broken("too few fields", "1,2,p\n", r"bad\.csv:1: 3 fields, expected 5")
+    broken("too many fields", "1,2,p,w,yes,9\n", r"bad\.csv:1:6: more than 5 fields")
+    broken("header mismatch", "a,b,c,z,y\n" + rows(3), r"bad\.csv:1: the header has no column 'd'", extra=("--data.csv.header", "true"))
+    broken("unclosed quote", '1,2,"p,w,yes\n', r"bad\.csv:1:3: a quote")
+    broken("empty number", ",2,p,w,yes\n", r"bad\.csv:1:1: a: the field is empty")
+    big = "".join(f"{i}e30,1,p,w1,{'yes' if i % 2 else 'no'}\n" for i in range(1, 40))
+    (d / "nan.yaml").write_text(MODEL.replace("{numeric: {normalize: z_score}}", "{numeric: {}}").replace("adagrad: {learning_rate: 0.1}", "sgd: {learning_rate: 1e30}"))
+    broken("a loss that is not finite names step, node and rows", big, r"step \d+: the loss is not finite: .*(NaN|infinity) at element \d+ of .* batch of 16 rows from bad\.csv:\d+ to bad\.csv:\d+", model="nan.yaml")
+    check("missing file", leat("train", "model.yaml", "--job-dir", "x", "--train-files", "none.csv", cwd=d), 1, r"none\.csv: no such file")
+    for field, want in (("train.batch_sise", "'batch_sise' in train; did you mean 'batch_size'"), ("estimater", "")):
+        (d / "typo.yaml").write_text(MODEL + "") if False else None
+    (d / "typo.yaml").write_text(MODEL.replace("hidden_units", "hiden_units"))
+    check("unknown field: place and nearest name", leat("train", "typo.yaml", "--job-dir", "x", cwd=d), 1, r"typo\.yaml:2:1: no field 'hiden_units'; did you mean 'hidden_units'\?")
+    check("unknown field by option", leat("train", "model.yaml", "--job-dir", "x", "--train.batch_sise", "4", cwd=d), 1, "batch_sise", "did you mean 'batch_size'")
+    (d / "column.yaml").write_text(MODEL.replace("  a: {numeric", "  aa: {numeric"))
+    check("unknown column", leat("train", "column.yaml", "--job-dir", "x", cwd=d), 1, r"column\.yaml:6:3: the data have no column 'aa'; did you mean 'a'")
+    (d / "broken.yaml").write_text("estimator: [")
+    check("not YAML", leat("train", "broken.yaml", "--job-dir", "x", cwd=d), 1, r"broken\.yaml:\d+:\d+: ")
+    (d / "other.yaml").write_text(MODEL.replace("[8, 4]", "[9, 4]"))
+    check("checkpoint of another model", leat("train", "other.yaml", "--job-dir", "job", "--train-steps", "99", cwd=d), 1, "is of another model", "dnn/hiddenlayer_0/kernel")
+    check("unknown option", leat("train", "model.yaml", "--job-dri", "x", cwd=d), 2, "did you mean --job-dir")
+    check("unknown command", leat("trian", cwd=d), 2, "did you mean 'train'")
+    check("predict: a missing feature", leat("predict", "--job-dir", "job", cwd=d, stdin='{"a": 1}'), 1, "instance 0 lacks 'b'")
+    check("predict: a wrong type", leat("predict", "--job-dir", "job", cwd=d, stdin='{"a": "x", "b": 1, "c": "", "d": ""}'), 1, "'a' is a number")
+    check("predict: not JSON", leat("predict", "--job-dir", "job", cwd=d, stdin="{"), 1, r"standard input:1:2: ")
+    check("evaluate: not a job", leat("evaluate", "model.yaml", "--job-dir", "nowhere", cwd=d), 1, "nowhere")
+
+
+def full_disk(d):
+    """A file system of 200 KiB in a private mount namespace, where that is allowed."""
+    mount = d / "small"
+    mount.mkdir()
+    script = f"mount -t tmpfs -o size=200k none {mount} && cd {d} && {LEAT} train model.yaml --job-dir {mount}/job --train.save_checkpoints_steps 2 --train.keep_checkpoint_max 99; code=$?; ls {mount}/job; for c in {mount}/job/ckpt-*; do {LEAT} ckpt show $c >/dev/null || exit 77; done; exit $code"
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True)
+    if "Operation not permitted" in done.stderr or "permission denied" in done.stderr.lower():
+        print("ok a full disk # SKIP no private mounts here")
+        return
+    check("a full disk: one clear line, every checkpoint whole", done, 1, "No space left on device")
+
+
+def interrupt(d):
+    p = subprocess.Popen([LEAT, "train", "model.yaml", "--job-dir", "stop", "--train-steps", "100000000"], cwd=d, stderr=subprocess.PIPE, text=True)
+    time.sleep(0.7)
+    p.send_signal(signal.SIGINT)
+    err = p.communicate()[1]
+    good = p.returncode == 130 and "saved at step" in err and list((d / "stop").glob("ckpt-*"))
+    check("Ctrl-C saves and says how to go on", leat("version", cwd=d), 0 if good else 9)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as tmp:
+        d = pathlib.Path(tmp)
+        (d / "model.yaml").write_text(MODEL)
+        (d / "linear.yaml").write_text(MODEL.replace("DNNClassifier", "LinearClassifier").replace("hidden_units: [8, 4]\n", "").replace("optimizer: {adagrad: {learning_rate: 0.1}}\n", ""))
+        (d / "regress.yaml").write_text(MODEL.replace("DNNClassifier", "DNNRegressor").replace('{column: y, vocabulary: ["no", "yes"]}', "{column: a}").replace("  a: {numeric: {normalize: z_score}}\n", ""))
+        (d / "multi.yaml").write_text(MODEL.replace('{column: y, vocabulary: ["no", "yes"]}', "{column: c, vocabulary: [p, q, r]}").replace("  c: {vocabulary: auto}\n", ""))
+        (d / "train.csv").write_text(rows(400))
+        good_runs(d)
+        row_invariance(d)
+        same_seed_same_bits(d)
+        other_models(d)
+        bad_input(d)
+        full_disk(d)
+        interrupt(d)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
