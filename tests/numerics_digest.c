@@ -1,136 +1,188 @@
-// Prints a digest of every function's and kernel's results: equal on all machines, compilers, widths.
+// Prints one digest a line for kernels, elementary functions and a training loop on fixed inputs:
+// the lines must be the same whatever the compiler, optimisation, instruction set and machine.
 // SPDX-License-Identifier: Apache-2.0
 //
-// One line each: name, FNV-1a of the results' bits over fixed inputs, NaNs made one. Uses the table
-// that LEAT_ISA names. tests/numerics_matrix.sh compares the lines across builds.
+// usage: numerics_digest [THREADS]; FTZ=1 in the environment flushes subnormals before each call.
 #include "engine/vec.h"
+#include "graph/graph_impl.h"
+#include "leat/engine.h"
+#include "leat/ops.h"
 
-#include <stdbool.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { COUNT = 20011 };
-
-static uint64_t state;
-static uint64_t draw(void) {  // splitmix64
+static uint64_t state = 99;
+static uint64_t draw(void) {
   uint64_t z = state += 0x9E3779B97F4A7C15u;
   z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
   z = (z ^ z >> 27) * 0x94D049BB133111EBu;
   return z ^ z >> 31;
 }
 
-static float x32[COUNT], y32[COUNT], o32[COUNT];
-static double x64[COUNT], y64[COUNT], o64[COUNT];
-static uint16_t o16[COUNT];
-static uint8_t o8[COUNT];
-
-// Every other input is any bit pattern, the rest lie within a few tens of 0.
-static void fill(bool tame) {
-  state = 1;
-  for (int i = 0; i < COUNT; i++) {
-    uint64_t r = draw(), s = draw();
-    uint32_t r32 = (uint32_t)r, s32 = (uint32_t)s;
-    memcpy(&x32[i], &r32, 4), memcpy(&y32[i], &s32, 4);
-    memcpy(&x64[i], &r, 8), memcpy(&y64[i], &s, 8);
-    if (!tame && i % 2) continue;
-    double scale = tame ? 0x1p-31 : i % 4 ? 0x1p-26 : 0x1p-30;
-    x32[i] = (float)((int32_t)r32 * scale), y32[i] = (float)((int32_t)s32 * scale);
-    x64[i] = (double)((int64_t)r >> 10) * 0x1p-22 * scale, y64[i] = (double)((int64_t)s >> 10) * 0x1p-22 * scale;
+// All NaNs count as one.
+static uint64_t digest(uint64_t h, const void *data, size_t count, size_t width) {
+  for (size_t i = 0; i < count; i++) {
+    uint64_t bits = 0;
+    memcpy(&bits, (const char *)data + i * width, width);
+    if (width == 4 && (bits & 0x7FFFFFFF) > 0x7F800000) bits = 0x7FC00000;
+    if (width == 8 && (bits & INT64_MAX) > 0x7FF0000000000000) bits = 0x7FF8000000000000;
+    h = (h ^ bits) * 0x100000001B3u;
+    h ^= h >> 29;
   }
+  return h;
 }
 
-static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t n) {
-  for (size_t i = 0; i < n; i++) hash = (hash ^ ((const uint8_t *)bytes)[i]) * 0x100000001B3u;
-  return hash;
+static void put(const char *name, int index, uint64_t h) {
+  printf("%s.%d %016llx\n", name, index, (unsigned long long)h);
 }
 
-static void print(const char *name, uint64_t hash) { printf("%-20s %016llx\n", name, (unsigned long long)hash); }
-static void print_bytes(const char *name, const void *bytes, size_t n) {
-  print(name, hash_bytes(0xCBF29CE484222325u, bytes, n));
-}
-static void print_f32(const char *name, const char *type, size_t n) {
-  char full[40];
-  for (size_t i = 0; i < n; i++)
-    if (o32[i] != o32[i]) o32[i] = __builtin_nanf("");
-  snprintf(full, sizeof full, "%s%s", name, type);
-  print_bytes(full, o32, n * 4);
-}
-static void print_f64(const char *name, const char *type, size_t n) {
-  char full[40];
-  for (size_t i = 0; i < n; i++)
-    if (o64[i] != o64[i]) o64[i] = __builtin_nan("");
-  snprintf(full, sizeof full, "%s%s", name, type);
-  print_bytes(full, o64, n * 8);
-}
+enum { N = 4099 };
 
-static void element_wise(const leat_vec *vec) {
-  static const char *const unary[] = {"exp",  "expm1", "log",  "log1p", "tanh",  "sigmoid", "erf",   "sin", "cos",
-                                      "atan", "sqrt",  "rsqrt", "floor", "ceil", "round",   "trunc", "neg", "abs"};
-  static const char *const binary[] = {"add", "sub", "mul", "div", "max", "min", "pow"};
-  static const char *const compare[] = {"eq", "ne", "lt", "le"};
+static void kernels(void) {
+  static float x[N], y[N], out[N];
+  static double xd[N], yd[N], outd[N];
+  static uint16_t half[N];
+  const leat_vec *vec = leat__vec();
+  for (int i = 0; i < N; i++) {
+    uint32_t a = (uint32_t)draw(), b = (uint32_t)draw();
+    uint64_t c = draw(), d = draw();
+    memcpy(&x[i], &a, 4);
+    memcpy(&y[i], &b, 4);
+    memcpy(&xd[i], &c, 8);
+    memcpy(&yd[i], &d, 8);
+    if (i % 2) x[i] = (float)((double)(int)a * 0x1p-28), y[i] = (float)((double)(int)b * 0x1p-30);
+    if (i % 2) xd[i] = (double)(int)a * 0x1p-27, yd[i] = (double)(int)b * 0x1p-30;
+  }
   for (int k = 0; k < VEC_UNARY_COUNT; k++) {
-    vec->unary_f32[k](o32, x32, COUNT), print_f32(unary[k], "_f32", COUNT);
-    vec->unary_f64[k](o64, x64, COUNT), print_f64(unary[k], "_f64", COUNT);
+    vec->unary_f32[k](out, x, N);
+    uint64_t h = digest(1, out, N, 4);
+    vec->unary_f64[k](outd, xd, N);
+    put("unary", k, digest(h, outd, N, 8));
   }
   for (int k = 0; k < VEC_BINARY_COUNT; k++) {
-    vec->binary_f32[k](o32, x32, 1, y32, 1, COUNT), print_f32(binary[k], "_f32", COUNT);
-    vec->binary_f64[k](o64, x64, 1, y64, 1, COUNT), print_f64(binary[k], "_f64", COUNT);
+    vec->binary_f32[k](out, x, 1, y, 1, N);
+    uint64_t h = digest(2, out, N, 4);
+    vec->binary_f64[k](outd, xd, 1, yd, 1, N);
+    put("binary", k, digest(h, outd, N, 8));
   }
-  for (int k = 0; k < VEC_COMPARE_COUNT; k++) {
-    vec->compare_f32[k](o8, x32, 1, y32, 1, COUNT);
-    print_bytes(compare[k], o8, COUNT);
-  }
-  vec->select_f32(o32, o8, 1, x32, 1, y32, 1, COUNT), print_f32("select", "_f32", COUNT);
-}
-
-static void reductions(const leat_vec *vec) {
-  static const char *const names[] = {"sum", "prod", "max", "min"};
-  for (int k = 0; k < VEC_REDUCE_COUNT; k++) {
-    int count = 0;
-    for (size_t n = 0; n < COUNT; n += 1 + n / 2, count++) {
-      o32[count] = vec->reduce_f32[k](x32, n);
-      o64[count] = vec->reduce_f64[k](x64, n);
+  for (int i = 0; i < N; i++)
+    x[i] = (float)((double)(int)(uint32_t)draw() * (i % 7 ? 0x1p-31 : 0x1p-150)),
+    y[i] = (float)((double)(int)(uint32_t)draw() * 0x1p-31), xd[i] = x[i] / 3.0, yd[i] = y[i] / 7.0;
+  static float big[9001];
+  static double bigd[9001];
+  for (int i = 0; i < 9001; i++) big[i] = x[i % N] * 1.7f, bigd[i] = xd[i % N] * 1.1;
+  for (int k = 0; k < VEC_REDUCE_COUNT; k++)
+    for (int n = 0; n < 9001; n = n * 3 + 1) {
+      float f = vec->reduce_f32[k](big, (size_t)n);
+      double d = vec->reduce_f64[k](bigd, (size_t)n);
+      uint64_t h = digest(digest(3, &f, 1, 4), &d, 1, 8);
+      vec->reduce_cols_f32[k](out, big, 7, (size_t)(n / 7), 7);
+      vec->reduce_cols_f64[k](outd, bigd, 5, (size_t)(n / 5), 5);
+      put("reduce", k * 10000 + n, digest(digest(h, out, 7, 4), outd, 5, 8));
     }
-    print_f32("reduce_", names[k], (size_t)count), print_f64("reduce_f64_", names[k], (size_t)count);
-    vec->reduce_cols_f32[k](o32, x32, 3, COUNT / 3, 3), vec->reduce_cols_f32[k](o32 + 3, x32, 101, COUNT / 101, 99);
-    vec->reduce_cols_f64[k](o64, x64, 3, COUNT / 3, 3), vec->reduce_cols_f64[k](o64 + 3, x64, 101, COUNT / 101, 99);
-    print_f32("columns_", names[k], 102), print_f64("columns_f64_", names[k], 102);
+  for (int m = 1; m < 20; m += 6)
+    for (int n = 1; n < 80; n += 13)
+      for (int k = 0; k < 50; k += 9) {
+        vec->dot_chain_f32(out, n, x, k, 1, y, n, (size_t)m, (size_t)n, (size_t)k);
+        vec->dot_chain_f64(outd, n, xd, k, 1, yd, n, (size_t)m, (size_t)n, (size_t)k);
+        uint64_t h = digest(digest(4, out, (size_t)(m * n), 4), outd, (size_t)(m * n), 8);
+        vec->dot_lanes16_f32(out, n, x, k, y, k, (size_t)m, (size_t)n, (size_t)k);
+        vec->dot_lanes16_f64(outd, n, xd, k, yd, k, (size_t)m, (size_t)n, (size_t)k);
+        put("dot", m * 10000 + n * 100 + k, digest(digest(h, out, (size_t)(m * n), 4), outd, (size_t)(m * n), 8));
+      }
+  vec->f32_to_f16(half, x, N);
+  vec->f16_to_f32(out, half, N);
+  put("f16", 0, digest(5, out, N, 4));
+  vec->f32_to_bf16(half, x, N);
+  put("bf16", 0, digest(6, half, N, 2));
+  static uint32_t words[N];
+  vec->philox(words, 3, N, (uint32_t[]){1, 2}, 3, 4, 5);
+  put("philox", 0, digest(7, words, N, 4));
+}
+
+// A network of odd widths with every kind of reduction in it, trained for some steps.
+static leat_func *network(leat_graph *g, leat_var **vars, leat_func **init) {
+  leat_error err = {0};
+  static const int64_t widths[] = {37, 61, 19, 1};
+  char name[32];
+  for (int i = 0; i < 3; i++) {
+    snprintf(name, sizeof name, "w%d", i);
+    leat_graph_var(g, name, (leat_type){LEAT_DTYPE_F32, LEAT_SHAPE(widths[i], widths[i + 1])}, true, &vars[i], &err);
   }
-}
-
-static void dots(const leat_vec *vec) {
-  enum { M = 41, N = 99, K = 70 };
-  vec->dot_chain_f32(o32, N, x32, K, 1, y32, N, M, N, K), print_f32("dot_chain", "_f32", M * N);
-  vec->dot_chain_f64(o64, N, x64, K, 1, y64, N, M, N, K), print_f64("dot_chain", "_f64", M * N);
-  vec->dot_chain_f32(o32, N, x32, 1, M, y32, N, M, N, K), print_f32("dot_chain_turned", "_f32", M * N);
-  vec->dot_lanes16_f32(o32, 3, x32, K, y32, K, M, 3, K), print_f32("dot_lanes16", "_f32", M * 3);
-  vec->dot_lanes16_f64(o64, 3, x64, K, y64, K, M, 3, K), print_f64("dot_lanes16", "_f64", M * 3);
-}
-
-static void small_floats(const leat_vec *vec) {
-  for (int i = 0; i < COUNT; i++)
-    if (x32[i] != x32[i]) x32[i] = 0;  // f16 NaNs keep no payload that could be compared
-  vec->f32_to_f16(o16, x32, COUNT), print_bytes("f32_to_f16", o16, sizeof o16);
-  vec->f16_to_f32(o32, o16, COUNT), print_f32("f16_to_f32", "", COUNT);
-  vec->f32_to_bf16(o16, x32, COUNT), print_bytes("f32_to_bf16", o16, sizeof o16);
-  vec->bf16_to_f32(o32, o16, COUNT), print_f32("bf16_to_f32", "", COUNT);
-}
-
-int main(void) {
-  const leat_vec *vec = leat__vec();
-  const char *wanted = getenv("LEAT_ISA");
-  if (wanted && strcmp(wanted, vec->isa) != 0) {
-    fprintf(stderr, "this CPU has no %s\n", wanted);
-    return 77;
+  leat_builder *b = leat_builder_new(g, "init");
+  leat_random_key key = {.seed = leat_input(b, "seed", (leat_type){LEAT_DTYPE_U64, LEAT_SCALAR})};
+  for (int i = 0; i < 3; i++)
+    leat_var_next(b, vars[i], leat_random_truncated_normal(b, leat_var_name(vars[i]), &key, leat_var_type(vars[i]).shape, 0, 0.3));
+  leat_builder_finish(b, init, &err);
+  b = leat_builder_new(g, "step");
+  leat_value x = leat_input(b, "x", (leat_type){LEAT_DTYPE_F32, LEAT_SHAPE(leat_dim_symbol(g, "batch", 0), 37)}), h = x, reads[3];
+  for (int i = 0; i < 3; i++) {
+    h = leat_matmul(b, h, reads[i] = leat_var_read(b, vars[i]));
+    if (i == 0) h = leat_tanh(b, h);
+    if (i == 1) h = leat_gelu(b, leat_mul(b, h, leat_softmax(b, h, 1)), false);
   }
-  fill(false);
-  element_wise(vec);
-  fill(true);
-  reductions(vec);
-  dots(vec);
-  small_floats(vec);
-  uint32_t words[1003], key[2] = {0x01234567, 0x89ABCDEF};
-  vec->philox(words, 5, 1003, key, 1, 2, 3), print_bytes("philox", words, sizeof words);
+  leat_value loss = leat_mean(b, leat_softplus(b, h), NULL, 0, false);
+  leat_gradient grads[3];
+  leat_gradients(b, &loss, NULL, 1, reads, 3, false, grads);
+  for (int i = 0; i < 3; i++) {
+    leat_value scale = leat_rsqrt(b, leat_add_scalar(b, leat_square(b, grads[i].dense), 1e-3));
+    leat_var_next(b, vars[i], leat_sub(b, reads[i], leat_mul_scalar(b, leat_mul(b, grads[i].dense, scale), 0.01)));
+  }
+  leat_output(b, "loss", loss);
+  leat_func *step;
+  if (leat_builder_finish(b, &step, &err)) fprintf(stderr, "%s\n", err.message);
+  return step;
+}
+
+static void training(int threads) {
+  leat_error err = {0};
+  leat_graph *g;
+  leat_var *vars[3];
+  leat_func *init, *step;
+  leat_state *s;
+  leat_exec *exec;
+  leat_tensor *seed, *x, *loss;
+  uint64_t one = 1;
+  leat_graph_new(&g, &err);
+  step = network(g, vars, &init);
+  leat_state_new(&s, g, &err);
+  leat_tensor_copy_of(&seed, LEAT_DTYPE_U64, 0, NULL, &one, &err);
+  leat_exec_new(&exec, init, NULL, &err);
+  leat_exec_run(exec, s, &seed, 1, NULL, &err);
+  leat_exec_free(exec);
+  leat_exec_options options = {.threads = threads};
+  leat_exec_new(&exec, step, &options, &err);
+  for (int i = 0; i < 12; i++) {
+    leat_tensor_new(&x, LEAT_DTYPE_F32, 2, (int64_t[]){i == 11 ? 3000 : 50 + i, 37}, &err);
+    for (int64_t k = 0; k < leat_tensor_count(x); k++)
+      ((float *)leat_tensor_data(x))[k] = (float)((double)(int)(uint32_t)draw() * (k % 11 ? 0x1p-31 : 0x1p-155));
+    if (leat_exec_run(exec, s, &x, 1, &loss, &err)) {
+      printf("failed: %s\n", err.message);
+      return;
+    }
+    uint64_t h = digest(8, leat_tensor_data(loss), 1, 4);
+    for (int v = 0; v < 3; v++) {
+      leat_tensor *w = leat_state_get(s, vars[v]);
+      h = digest(h, leat_tensor_data(w), (size_t)leat_tensor_count(w), 4);
+    }
+    put("training", i, h);
+    leat_tensor_unref(x);
+    leat_tensor_unref(loss);
+  }
+  leat_tensor_unref(seed);
+  leat_exec_free(exec);
+  leat_state_free(s);
+  leat_graph_free(g);
+}
+
+int main(int argc, char **argv) {
+  bool flush = getenv("FTZ") != NULL;
+  if (!flush) kernels();  // these are called inside of the environment that exec_run sets
+#if defined(__x86_64__)
+  if (flush) __builtin_ia32_ldmxcsr(0x9FC0);  // flush to zero, denormals are zero
+#endif
+  state = 4242;
+  training(argc > 1 ? atoi(argv[1]) : 1);
   return 0;
 }

@@ -276,7 +276,7 @@ static leat_status map_field(leat_csv *csv, leat_str name, leat_error *err) {
   int *grown = leat__realloc(csv->field_sink, ((size_t)csv->field_count + 1) * sizeof *grown);
   if (!grown) return leat__oom(err, sizeof *grown);
   csv->field_sink = grown;
-  grown[csv->field_count++] = found;
+  grown[csv->field_count++] = found >= 0 && csv->sinks[found].dtype ? found : -1;
   return LEAT_OK;
 }
 

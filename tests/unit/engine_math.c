@@ -279,18 +279,38 @@ static void all_f32(void) {
 }
 static void many_f64(void) { f64_samples(12000, only); }
 
-static void pow_within_bound(void) {
+// Kinds of pairs: any bits, whole powers, moderate ones, bases close to 1, and results spread evenly
+// from the smallest subnormal to the largest number.
+static void draw_pow_f32(int kind, float *x, float *y) {
+  uint32_t a = (uint32_t)draw(), b = (uint32_t)draw();
+  memcpy(x, &a, 4);
+  memcpy(y, &b, 4);
+  switch (kind % 5) {
+    case 1: *y = (float)(int)(b % 64) - 32; break;
+    case 2: *y = (float)ldexp((int)b, -25), *x = fabsf(*x); break;
+    case 3: *x = 1 + (float)ldexp((int)a, -32 - (int)(b % 24)), *y = (float)ldexp((int)b, -23 + (int)(a % 24)); break;
+    case 4: *x = fabsf(*x), *y = (float)(ldexp(b, -32) * 282 - 152) / log2f(*x); break;
+    default: break;
+  }
+}
+static void draw_pow_f64(int kind, double *x, double *y) {
+  uint64_t a = draw(), b = draw();
+  memcpy(x, &a, 8);
+  memcpy(y, &b, 8);
+  switch (kind % 5) {
+    case 1: *y = (double)(int)(b % 64) - 32; break;
+    case 2: *x = ldexp((double)(a >> 11), -50), *y = ldexp((double)(int64_t)b, -56); break;
+    case 3: *x = 1 + ldexp((double)(int64_t)a, -64 - (int)(b % 50)), *y = ldexp((double)(int64_t)b, -54 + (int)(a % 50)); break;
+    case 4: *x = fabs(*x), *y = (ldexp((double)b, -64) * 2106 - 1078) / log2(*x); break;
+    default: break;
+  }
+}
+
+static void pow_samples(int chunks) {
   double most = 0, at_x = 0, at_y = 0;
-  float x[CHUNK], y[CHUNK], out[CHUNK];
-  for (int chunk = 0; chunk < 200; chunk++) {
-    for (int i = 0; i < CHUNK; i++) {
-      uint32_t a = (uint32_t)draw(), b = (uint32_t)draw();
-      memcpy(&x[i], &a, 4);
-      memcpy(&y[i], &b, 4);
-      if (chunk % 4 == 1) y[i] = (float)(int)(b % 64) - 32;
-      if (chunk % 4 == 2) y[i] = (float)ldexp((int)b, -25), x[i] = fabsf(x[i]);
-      if (chunk % 4 == 3) x[i] = 1 + (float)ldexp((int)a, -32), y[i] = (float)ldexp((int)b, -23);
-    }
+  for (int chunk = 0; chunk < chunks; chunk++) {
+    float x[CHUNK], y[CHUNK], out[CHUNK];
+    for (int i = 0; i < CHUNK; i++) draw_pow_f32(chunk, &x[i], &y[i]);
     leat__vec()->binary_f32[VEC_POW](out, x, 1, y, 1, CHUNK);
     for (int i = 0; i < CHUNK; i++) {
       double ulps = ulps_f32(out[i], pow(x[i], y[i]));
@@ -300,25 +320,20 @@ static void pow_within_bound(void) {
   printf("# pow      f32  max %.3f ulp at %a, %a\n", most, at_x, at_y);
   CHECK_MSG(most <= 2, "pow f32: %.3f ulp at %a, %a", most, at_x, at_y);
   most = 0;
-  for (int chunk = 0; chunk < 60; chunk++) {
-    double p[CHUNK], q[CHUNK], r[CHUNK];
+  for (int chunk = 0; chunk < chunks / 2 && sizeof(long double) > sizeof(double); chunk++) {
+    double x[CHUNK], y[CHUNK], out[CHUNK];
+    for (int i = 0; i < CHUNK; i++) draw_pow_f64(chunk, &x[i], &y[i]);
+    leat__vec()->binary_f64[VEC_POW](out, x, 1, y, 1, CHUNK);
     for (int i = 0; i < CHUNK; i++) {
-      uint64_t a = draw(), b = draw();
-      memcpy(&p[i], &a, 8);
-      memcpy(&q[i], &b, 8);
-      if (chunk % 3 == 1) q[i] = (double)(int)(b % 64) - 32;
-      if (chunk % 3 == 2)
-        p[i] = ldexp((double)(a >> 11), -50), q[i] = ldexp((double)(int64_t)b, -56);
-    }
-    leat__vec()->binary_f64[VEC_POW](r, p, 1, q, 1, CHUNK);
-    for (int i = 0; i < CHUNK; i++) {
-      double ulps = ulps_f64(r[i], powl(p[i], q[i]));
-      if (ulps > most) most = ulps, at_x = p[i], at_y = q[i];
+      double ulps = ulps_f64(out[i], powl(x[i], y[i]));
+      if (ulps > most) most = ulps, at_x = x[i], at_y = y[i];
     }
   }
   printf("# pow      f64  max %.3f ulp at %a, %a\n", most, at_x, at_y);
   CHECK_MSG(most <= 2, "pow f64: %.3f ulp at %a, %a", most, at_x, at_y);
 }
+static void pow_within_bound(void) { pow_samples(250); }
+static void many_pow(void) { pow_samples(25000); }
 
 // C99 F.9.4.4, by the library as the oracle for every pair of special values.
 static void pow_special_values(void) {
@@ -427,10 +442,10 @@ int main(int argc, char **argv) {
       {"pow_within_bound", pow_within_bound},
       {"pow_special_values", pow_special_values},
   };
-  static const test all[] = {{"all_f32", all_f32}, {"many_f64", many_f64}};
+  static const test all[] = {{"all_f32", all_f32}, {"many_f64", many_f64}, {"many_pow", many_pow}};
   if (argc > 1 && strcmp(argv[1], "--all") == 0) {
     only = argc > 2 ? argv[2] : NULL;
-    return test_main(1, argv, all, 2);
+    return test_main(1, argv, all, only ? 2 : 3);
   }
   return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
 }
