@@ -28,8 +28,11 @@ __attribute__((unused)) static void fuzz_csv(leat_str input) {
   leat_tensor *out[4];
   int64_t rows = 1;
   if (!input.len) return;
-  leat_csv_options options = {.columns = columns, .column_count = 4, .header = input.ptr[0] & 1,
-                              .skip_initial_space = input.ptr[0] & 2, .comment = input.ptr[0] & 4 ? '#' : 0};
+  leat_csv_options options = {.columns = columns,
+                              .column_count = 4,
+                              .header = input.ptr[0] & 1,
+                              .skip_initial_space = input.ptr[0] & 2,
+                              .comment = input.ptr[0] & 4 ? '#' : 0};
   int fd = memfd_create("csv", 0);
   if (write(fd, input.ptr + 1, input.len - 1) < 0) abort();
   char path[64];
@@ -47,7 +50,8 @@ __attribute__((unused)) static void fuzz_json(leat_str input) {
   leat_json json;
   leat_json_event event = LEAT_JSON_NULL;
   leat_json_init(&json, input, "fuzz");
-  while (!leat_json_next(&json, &event, NULL) && event != LEAT_JSON_END) {}
+  while (!leat_json_next(&json, &event, NULL) && event != LEAT_JSON_END) {
+  }
   leat_json_deinit(&json);
 }
 
@@ -68,7 +72,8 @@ __attribute__((unused)) static void fuzz_tfrecord(leat_str input) {
   leat_str record;
   leat_error err;
   leat_buf out = {0};
-  while (!leat_tfrecord_next(&reader, &record, &err)) {}
+  while (!leat_tfrecord_next(&reader, &record, &err)) {
+  }
   leat_inflate(input, "fuzz", 1 << 20, &out, &err);
   leat_buf_deinit(&out);
 }

@@ -89,7 +89,8 @@ static void kernels(void) {
         uint64_t h = digest(digest(4, out, (size_t)(m * n), 4), outd, (size_t)(m * n), 8);
         vec->dot_lanes16_f32(out, n, x, k, y, k, (size_t)m, (size_t)n, (size_t)k);
         vec->dot_lanes16_f64(outd, n, xd, k, yd, k, (size_t)m, (size_t)n, (size_t)k);
-        put("dot", m * 10000 + n * 100 + k, digest(digest(h, out, (size_t)(m * n), 4), outd, (size_t)(m * n), 8));
+        put("dot", m * 10000 + n * 100 + k,
+            digest(digest(h, out, (size_t)(m * n), 4), outd, (size_t)(m * n), 8));
       }
   vec->f32_to_f16(half, x, N);
   vec->f16_to_f32(out, half, N);
@@ -108,15 +109,21 @@ static leat_func *network(leat_graph *g, leat_var **vars, leat_func **init) {
   char name[32];
   for (int i = 0; i < 3; i++) {
     snprintf(name, sizeof name, "w%d", i);
-    leat_graph_var(g, name, (leat_type){LEAT_DTYPE_F32, LEAT_SHAPE(widths[i], widths[i + 1])}, true, &vars[i], &err);
+    leat_graph_var(g, name, (leat_type){LEAT_DTYPE_F32, LEAT_SHAPE(widths[i], widths[i + 1])}, true,
+                   &vars[i], &err);
   }
   leat_builder *b = leat_builder_new(g, "init");
   leat_random_key key = {.seed = leat_input(b, "seed", (leat_type){LEAT_DTYPE_U64, LEAT_SCALAR})};
   for (int i = 0; i < 3; i++)
-    leat_var_next(b, vars[i], leat_random_truncated_normal(b, leat_var_name(vars[i]), &key, leat_var_type(vars[i]).shape, 0, 0.3));
+    leat_var_next(b, vars[i],
+                  leat_random_truncated_normal(b, leat_var_name(vars[i]), &key,
+                                               leat_var_type(vars[i]).shape, 0, 0.3));
   leat_builder_finish(b, init, &err);
   b = leat_builder_new(g, "step");
-  leat_value x = leat_input(b, "x", (leat_type){LEAT_DTYPE_F32, LEAT_SHAPE(leat_dim_symbol(g, "batch", 0), 37)}), h = x, reads[3];
+  leat_value x = leat_input(
+                 b, "x",
+                 (leat_type){LEAT_DTYPE_F32, LEAT_SHAPE(leat_dim_symbol(g, "batch", 0), 37)}),
+             h = x, reads[3];
   for (int i = 0; i < 3; i++) {
     h = leat_matmul(b, h, reads[i] = leat_var_read(b, vars[i]));
     if (i == 0) h = leat_tanh(b, h);
@@ -127,7 +134,9 @@ static leat_func *network(leat_graph *g, leat_var **vars, leat_func **init) {
   leat_gradients(b, &loss, NULL, 1, reads, 3, false, grads);
   for (int i = 0; i < 3; i++) {
     leat_value scale = leat_rsqrt(b, leat_add_scalar(b, leat_square(b, grads[i].dense), 1e-3));
-    leat_var_next(b, vars[i], leat_sub(b, reads[i], leat_mul_scalar(b, leat_mul(b, grads[i].dense, scale), 0.01)));
+    leat_var_next(
+        b, vars[i],
+        leat_sub(b, reads[i], leat_mul_scalar(b, leat_mul(b, grads[i].dense, scale), 0.01)));
   }
   leat_output(b, "loss", loss);
   leat_func *step;
@@ -156,7 +165,8 @@ static void training(int threads) {
   for (int i = 0; i < 12; i++) {
     leat_tensor_new(&x, LEAT_DTYPE_F32, 2, (int64_t[]){i == 11 ? 3000 : 50 + i, 37}, &err);
     for (int64_t k = 0; k < leat_tensor_count(x); k++)
-      ((float *)leat_tensor_data(x))[k] = (float)((double)(int)(uint32_t)draw() * (k % 11 ? 0x1p-31 : 0x1p-155));
+      ((float *)leat_tensor_data(x))[k] =
+          (float)((double)(int)(uint32_t)draw() * (k % 11 ? 0x1p-31 : 0x1p-155));
     if (leat_exec_run(exec, s, &x, 1, &loss, &err)) {
       printf("failed: %s\n", err.message);
       return;

@@ -8,7 +8,11 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 work=${1:-$(mktemp -d)}
 [ $# -gt 0 ] || trap 'rm -rf "$work"' EXIT
 mkdir -p "$work"
-flags="-std=gnu17 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -Wno-psabi -I$root/include -I$root/src"
+flags="-std=gnu17 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -w -I$root/include -I$root/src"
+sources="$root/tests/numerics_digest.c $root/src/formats/number.c $root/src/formats/json.c"
+for file in "$root"/src/base/*.c "$root"/src/tensor/*.c "$root"/src/graph/*.c "$root"/src/engine/*.c; do
+  case $file in *_tmpl.c) ;; *) sources="$sources $file" ;; esac
+done
 reference= failed=0 compared=0
 
 avx512="-mavx512f -mavx512vl -mavx512dq -mavx512bw -mfma"
@@ -49,16 +53,14 @@ for cc in gcc clang; do
       table base sse2 "" && table avx2 avx2 "-mavx2 -mfma" && table avx512 avx512 "$avx512" || { failed=1; continue; }
       tables="$work/base.o $work/avx2.o $work/avx512.o"
     fi
-    $cc $level $flags "$root/tests/numerics_digest.c" "$root/src/engine/vec.c" $tables -lm -lpthread \
-      -o "$work/digest" || { failed=1; continue; }
+    $cc $level $flags $sources $tables -lm -lpthread -o "$work/digest" || { failed=1; continue; }
     for isa in $isas; do
       out="$work/$cc$level-$isa.txt"
-      LEAT_ISA=$isa "$work/digest" >"$out" 2>"$work/why"
-      case $? in
-        0) compare "$cc $level $isa" "$out" ;;
-        77) echo "skip $cc $level $isa: $(cat "$work/why")" ;;
-        *) failed=1; echo "FAIL $cc $level $isa: the digest program failed" ;;
+      case $isa in
+        avx*) grep -q " $isa" /proc/cpuinfo || { echo "skip $cc $level $isa: not in this CPU"; continue; } ;;
       esac
+      if LEAT_ISA=$isa "$work/digest" >"$out"; then compare "$cc $level $isa" "$out"
+      else failed=1; echo "FAIL $cc $level $isa: the digest program failed"; fi
     done
   done
 done
@@ -74,8 +76,7 @@ if [ "$(uname -m)" != aarch64 ]; then
     fi
     for level in -O0 -O2; do
       table base neon "" &&
-        $cc $level $flags -static "$root/tests/numerics_digest.c" "$root/src/engine/vec.c" "$work/base.o" \
-          -lm -lpthread -o "$work/digest" || { failed=1; continue; }
+        $cc $level $flags -static $sources "$work/base.o" -lm -lpthread -o "$work/digest" || { failed=1; continue; }
       out="$work/aarch64-$(echo "$cc$level" | tr -c 'a-zA-Z0-9\n' '_').txt"
       if $qemu "$work/digest" >"$out"; then compare "$cc $level neon (qemu)" "$out"
       else failed=1; echo "FAIL $cc $level neon: the digest program failed"; fi

@@ -198,12 +198,13 @@ static int run_version(args *a) {
   return EXIT_GOOD;
 }
 
-const command command_graph = {"graph",
-                               "show|check|run MODEL_DIR|FILE, or: leat graph ops",
-                               "Prints, checks or runs a graph in text form. `ops` lists the primitives.",
-                               graph_options,
-                               false,
-                               run_graph};
+const command command_graph = {
+    "graph",
+    "show|check|run MODEL_DIR|FILE, or: leat graph ops",
+    "Prints, checks or runs a graph in text form. `ops` lists the primitives.",
+    graph_options,
+    false,
+    run_graph};
 const command command_ckpt = {"ckpt",
                               "show CHECKPOINT, or: leat ckpt diff A B",
                               "Lists or compares weights, bit by bit.",

@@ -31,7 +31,7 @@ leat_value leat_elu(leat_builder *b, leat_value x) {
 
 leat_value leat_selu(leat_builder *b, leat_value x) {
   const double scale = 1.0507009873554804934, alpha = 1.6732632423543772848;
-  leat_value zero = leat_const_like(b, x, 0), below = leat_le(b, x, zero);
+  leat_value zero = leat_const_like(b, x, 0), below = leat_lt(b, x, zero);
   leat_value bend = leat_mul_scalar(b, leat_expm1(b, leat_select(b, below, x, zero)), alpha);
   return leat_mul_scalar(b, leat_select(b, below, bend, x), scale);
 }
@@ -48,10 +48,11 @@ leat_value leat_gelu(leat_builder *b, leat_value x, bool approximate) {
   return leat_mul(b, half, leat_add_scalar(b, inner, 1));
 }
 
-// max(x, 0) + log1p(e^-|x|)
+// log1p(e^x), or x + log1p(e^-x) above 0: no overflow, and a gradient of 1/2 at 0.
 leat_value leat_softplus(leat_builder *b, leat_value x) {
-  leat_value tail = leat_log1p(b, leat_exp(b, leat_neg(b, leat_abs(b, x))));
-  return leat_add(b, leat_relu(b, x), tail);
+  leat_value above = leat_gt(b, x, leat_const_like(b, x, 0));
+  leat_value tail = leat_log1p(b, leat_exp(b, leat_select(b, above, leat_neg(b, x), x)));
+  return leat_select(b, above, leat_add(b, x, tail), tail);
 }
 
 leat_value leat_swish(leat_builder *b, leat_value x) { return leat_mul(b, x, leat_sigmoid(b, x)); }

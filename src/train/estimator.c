@@ -3,6 +3,7 @@
 #include "train/estimator.h"
 
 #include "leat/ops.h"
+#include "train/losses.h"
 #include "train/metrics.h"
 #include "train/optimizer.h"
 
@@ -199,19 +200,9 @@ static leat_value label_of(leat_builder *b, model *m) {
 // One loss an example, f32 (batch).
 static leat_value example_losses(leat_builder *b, model *m, leat_value logits, leat_value label) {
   leat_builder_scope(b, "loss");
-  if (m->c->head == LEAT_HEAD_MULTI_CLASS) {
-    leat_value hot = leat_one_hot(b, label, m->outputs, LEAT_DTYPE_F32);
-    leat_value own =
-        leat_reduce_sum(b, leat_mul(b, hot, leat_log_softmax(b, logits, -1)), (int[]){1}, 1, false);
-    return leat_neg(b, own);
-  }
-  leat_value loss;
-  if (m->c->head == LEAT_HEAD_REGRESSION)
-    loss = leat_square(b, leat_sub(b, logits, label));
-  else {  // max(x, 0) - x z + log(1 + e^-|x|)
-    leat_value tail = leat_log1p(b, leat_exp(b, leat_neg(b, leat_abs(b, logits))));
-    loss = leat_add(b, leat_sub(b, leat_relu(b, logits), leat_mul(b, logits, label)), tail);
-  }
+  if (m->c->head == LEAT_HEAD_MULTI_CLASS) return leat_loss_softmax_ids(b, logits, label);
+  leat_value loss = m->c->head == LEAT_HEAD_REGRESSION ? leat_loss_squared(b, logits, label)
+                                                       : leat_loss_sigmoid(b, logits, label);
   return leat_squeeze(b, loss, 1);
 }
 

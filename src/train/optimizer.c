@@ -37,13 +37,17 @@ static void adagrad(leat_builder *b, const leat_optimizer *o, leat_value g, leat
   v[0] = leat_sub(b, v[0], leat_mul(b, scaled(b, o, g, rate), leat_rsqrt(b, v[1])));
 }
 
+// TensorFlow holds the betas as f32: 1 - 0.999f is 1.3e-5 off 0.001, and that is what it multiplies
+// by.
+static double one_minus(double beta) { return (double)(1.0f - (float)beta); }
+
 // m, v: moving averages of g and g^2; x -= rate_t m / (sqrt(v) + epsilon), where rate_t holds the
 // bias corrections ("epsilon hat").
 static void adam(leat_builder *b, const leat_optimizer *o, leat_value g, leat_value rate,
                  leat_value *v) {
   leat_value g2 = leat_mul(b, g, g);
-  v[1] = leat_add(b, v[1], leat_mul_scalar(b, leat_sub(b, g, v[1]), 1 - o->beta1));
-  v[2] = leat_add(b, v[2], leat_mul_scalar(b, leat_sub(b, g2, v[2]), 1 - o->beta2));
+  v[1] = leat_add(b, v[1], leat_mul_scalar(b, leat_sub(b, g, v[1]), one_minus(o->beta1)));
+  v[2] = leat_add(b, v[2], leat_mul_scalar(b, leat_sub(b, g2, v[2]), one_minus(o->beta2)));
   leat_value root = leat_add_scalar(b, leat_sqrt(b, v[2]), o->epsilon);
   v[0] = leat_sub(b, v[0], leat_div(b, scaled(b, o, v[1], rate), root));
 }
