@@ -1,4 +1,4 @@
-// Kernels against this CPU's limit: GF/s of the chain dot beside a bare multiply-add loop, ns/element.
+// Kernels against this CPU's limit: GF/s of dots beside a bare multiply-add loop, ns/element.
 // SPDX-License-Identifier: Apache-2.0
 //
 // Limit and kernel are timed in turns in the same run; each figure is the best of several.
@@ -13,7 +13,8 @@
 
 enum { ROUNDS = 7 };
 
-// 12 independent chains keep every multiply-add unit busy; the prelude's width is this file's flags.
+// 12 independent chains keep every multiply-add unit busy; the prelude's width is this file's
+// flags.
 __attribute__((noinline)) static double peak_gflops(void) {
   enum { CHAINS = 12, TURNS = 1 << 20 };
   vf acc[CHAINS], x = vf_all(0.9999f), y = vf_all(1e-6f);
@@ -48,8 +49,8 @@ static void dot_chain(const leat_vec *vec, size_t m, size_t n, size_t k) {
     if (speed > best) best = speed;
     if (limit > peak) peak = limit;
   }
-  printf("%-7s dot_chain_f32  %5zu x %3zu x %3zu  %6.1f GF/s  %3.0f%% of %5.1f\n", vec->isa, m, n, k, best,
-         100 * best / peak, peak);
+  printf("%-7s dot_chain_f32  %5zu x %3zu x %3zu  %6.1f GF/s  %3.0f%% of %5.1f\n", vec->isa, m, n,
+         k, best, 100 * best / peak, peak);
   free(a), free(b), free(c);
 }
 
@@ -75,21 +76,21 @@ static void report(const leat_vec *vec, const char *name, double best) {
 }
 
 // The fastest of ROUNDS runs of TURNS times `call` over COUNT elements.
-#define TIMED(name, call)                                                   \
-  do {                                                                      \
-    double best = 1e9;                                                      \
-    for (int round = 0; round < ROUNDS; round++) {                          \
-      int64_t start = leat_clock_ns();                                      \
-      for (int i = 0; i < TURNS; i++) call;                                 \
+#define TIMED(name, call)                                                      \
+  do {                                                                         \
+    double best = 1e9;                                                         \
+    for (int round = 0; round < ROUNDS; round++) {                             \
+      int64_t start = leat_clock_ns();                                         \
+      for (int i = 0; i < TURNS; i++) call;                                    \
       double ns = (double)(leat_clock_ns() - start) / ((double)TURNS * COUNT); \
-      if (ns < best) best = ns;                                             \
-    }                                                                       \
-    report(vec, name, best);                                                \
+      if (ns < best) best = ns;                                                \
+    }                                                                          \
+    report(vec, name, best);                                                   \
   } while (0)
 
 static void element_wise(const leat_vec *vec) {
-  static const char *const names[] = {"exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf", "sin", "cos",
-                                      "atan", "sqrt", "rsqrt"};
+  static const char *const names[] = {"exp", "expm1", "log", "log1p", "tanh", "sigmoid",
+                                      "erf", "sin",   "cos", "atan",  "sqrt", "rsqrt"};
   static float sums[COUNT];
   float *x = filled(COUNT), *y = filled(COUNT), *out = filled(COUNT);
   uint32_t *words = (uint32_t *)(void *)out;
@@ -115,8 +116,9 @@ static void element_wise(const leat_vec *vec) {
 
 int main(void) {
   const leat_vec *vec = leat__vec();
-  static const size_t shapes[][3] = {{40, 66, 100},    {40, 100, 70},   {100, 40, 70}, {1, 66, 100},
-                                     {16281, 66, 100}, {128, 128, 784}, {512, 512, 512}};
+  static const size_t shapes[][3] = {{40, 66, 100},  {40, 100, 70},    {100, 40, 70},
+                                     {1, 66, 100},   {16281, 66, 100}, {128, 128, 784},
+                                     {512, 512, 512}};
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
     dot_chain(vec, shapes[i][0], shapes[i][1], shapes[i][2]);
   dot_lanes16(vec, 40, 1, 66);

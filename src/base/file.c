@@ -2,12 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/file.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -25,6 +27,7 @@ leat_status leat_file_error(leat_error *err, const char *path, const char *doing
   int code = errno;
   leat_status status = LEAT_UNKNOWN;
   if (code == ENOENT || code == ENOTDIR) status = LEAT_NOT_FOUND;
+  if (code == EEXIST || code == ENOTEMPTY) status = LEAT_ALREADY_EXISTS;
   if (code == EACCES || code == EPERM || code == EROFS) status = LEAT_PERMISSION_DENIED;
   if (code == ENOSPC || code == EDQUOT || code == EMFILE || code == ENFILE || code == ENOMEM)
     status = LEAT_RESOURCE_EXHAUSTED;
@@ -92,7 +95,24 @@ bool leat_file_is_dir(const char *path) {
   return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+leat_status leat_file_size(const char *path, int64_t *bytes, leat_error *err) {
+  struct stat st;
+  if (stat(path, &st) != 0) return leat_file_error(err, path, "open");
+  *bytes = (int64_t)st.st_size;
+  return LEAT_OK;
+}
+
 // --- Writing ------------------------------------------------------------------------------------
+// `prefix` and a suffix that no other process or thread uses; by hand, for mkostemp and mkdtemp
+// leave the umask out, and reading the umask is not thread safe.
+static void name_temporary(leat_buf *name, const char *prefix) {
+  static atomic_uint serial;
+  uint64_t mix = (uint64_t)leat_clock_ns() * 0x9E3779B97F4A7C15u;
+  leat_buf_clear(name);
+  leat_buf_fmt(name, "%s%x-%x-%x", prefix, (unsigned)getpid(), atomic_fetch_add(&serial, 1),
+               (unsigned)(mix >> 40));
+}
+
 static leat_status sync_path(const char *path, leat_error *err) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return leat_file_error(err, path, "open");
@@ -128,18 +148,29 @@ static leat_status rename_path(const char *from, const char *to, leat_error *err
   return sync_parent(to, err);
 }
 
+// Creates a new file beside `path`; *name is its name.
+static int create_beside(const char *path, leat_buf *name) {
+  leat_buf prefix = {0};
+  int fd = -1;
+  leat_buf_fmt(&prefix, "%s.tmp-", path);
+  errno = ENOMEM;
+  for (int tries = 0; tries < 100 && !prefix.failed; tries++) {
+    name_temporary(name, prefix.ptr);
+    if (name->failed) break;
+    fd = open(name->ptr, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd >= 0 || errno != EEXIST) break;
+  }
+  leat_buf_deinit(&prefix);
+  return fd;
+}
+
 leat_status leat_file_write(const char *path, leat_str contents, leat_error *err) {
   leat_buf name = {0};
-  leat_buf_fmt(&name, "%s.tmp-XXXXXX", path);
-  if (name.failed) return leat__oom(err, strlen(path));
-  int fd = mkostemp(name.ptr, O_CLOEXEC);
+  int fd = create_beside(path, &name);
   leat_status status = fd < 0 ? leat_file_error(err, path, "create") : LEAT_OK;
   if (!status) {
-    mode_t mask = umask(0);
-    umask(mask);
-    fchmod(fd, 0666 & ~mask);
     status = write_all(fd, path, contents, err);
-    close(fd);
+    if (close(fd) != 0 && !status) status = leat_file_error(err, path, "write");
     if (!status) status = rename_path(name.ptr, path, err);
     if (status) unlink(name.ptr);
   }
@@ -175,14 +206,17 @@ leat_status leat_dir_list(const char *path, leat_paths *out, leat_error *err) {
   if (!dir) return leat_file_error(err, path, "list");
   leat_status status = LEAT_OK;
   struct dirent *entry;
-  while (!status && (entry = readdir(dir))) {
+  for (;;) {
+    errno = 0;
+    if (status || !(entry = readdir(dir))) break;
     if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
     char *name = leat_strdup(entry->d_name);
     if (!name || !leat_vec_push(out, name)) {
       leat__free(name);
-      status = leat__oom(err, sizeof name);
+      status = leat__oom(err, strlen(entry->d_name));
     }
   }
+  if (!status && errno) status = leat_file_error(err, path, "list");
   closedir(dir);
   if (out->count) qsort(out->at, out->count, sizeof *out->at, by_name);
   return status;
@@ -210,22 +244,32 @@ leat_status leat_dir_remove(const char *path, leat_error *err) {
   return status;
 }
 
+// Creates a new directory inside of `parent`; *name is its name.
+static leat_status make_inside(const char *parent, leat_buf *name, leat_error *err) {
+  char *prefix = leat_path_join(parent, ".tmp-");
+  if (!prefix) return leat__oom(err, strlen(parent));
+  int bad = -1;
+  for (int tries = 0; bad && tries < 100; tries++) {
+    name_temporary(name, prefix);
+    bad = name->failed ? -1 : mkdir(name->ptr, 0777);
+    if (bad && (name->failed || errno != EEXIST)) break;
+  }
+  leat__free(prefix);
+  if (name->failed) return leat__oom(err, strlen(parent));
+  return bad ? leat_file_error(err, name->ptr, "create") : LEAT_OK;
+}
+
 leat_status leat_dir_begin(const char *path, char **temporary, leat_error *err) {
+  leat_buf name = {0};
   *temporary = NULL;
   char *parent = leat_path_dir(path);
   if (!parent) return leat__oom(err, strlen(path));
   leat_status status = leat_dir_make(parent, err);
-  char *name = status ? NULL : leat_path_join(parent, ".tmp-XXXXXX");
-  if (!status && !name) status = leat__oom(err, strlen(path));
-  if (!status && !mkdtemp(name)) status = leat_file_error(err, path, "create");
-  if (!status) {
-    mode_t mask = umask(0);
-    umask(mask);
-    chmod(name, 0777 & ~mask);
-    *temporary = name;
-  } else {
-    leat__free(name);
-  }
+  if (!status) status = make_inside(parent, &name, err);
+  if (status)
+    leat_buf_deinit(&name);
+  else
+    *temporary = name.ptr;
   leat__free(parent);
   return status;
 }

@@ -9,27 +9,31 @@
 
 typedef LEAT_VEC(char *) leat_paths;  // each string owned
 
-// NOT_FOUND, PERMISSION_DENIED, RESOURCE_EXHAUSTED (disk full, too many files) or UNKNOWN from
-// errno, as "PATH: what the system says".
+// NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, RESOURCE_EXHAUSTED (disk full, too many files) or
+// UNKNOWN from errno, as "PATH: cannot DO: what the system says".
 leat_status leat_file_error(leat_error *err, const char *path, const char *doing);
 
 // Appends the file to the builder. RESOURCE_EXHAUSTED above `max` bytes (0: the builder's own).
 leat_status leat_file_read(const char *path, size_t max, leat_buf *out, leat_error *err);
-// Writes a temporary name beside the file, syncs, renames, syncs the directory: readers see the old
-// or the new contents, never a part. After an error the old file is as it was.
+// Writes a temporary file beside it, syncs, renames, syncs the directory: readers see the old or
+// the new contents, never a part. After an error the old file is as it was and the temporary is
+// gone (only when the last step, the directory's sync, fails is the new file in place already).
 leat_status leat_file_write(const char *path, leat_str contents, leat_error *err);
 bool leat_file_exists(const char *path);
 bool leat_file_is_dir(const char *path);
+leat_status leat_file_size(const char *path, int64_t *bytes, leat_error *err);
 
 leat_status leat_dir_make(const char *path, leat_error *err);  // with parents; may exist
-leat_status leat_dir_remove(const char *path,
-                            leat_error *err);  // the whole tree; symlinks are not followed
+// The whole tree; symlinks are not followed. What does not exist is removed already.
+leat_status leat_dir_remove(const char *path, leat_error *err);
 leat_status leat_dir_list(const char *path, leat_paths *out, leat_error *err);  // names, sorted
-// A directory that appears at once: fill the one named by *temporary, then publish or abandon it.
+// A directory that appears at once: fill the one named by *temporary (`.tmp-...` beside it), then
+// publish or abandon it; both free the name. Publishing syncs all that is inside, renames, syncs
+// the parent; ALREADY_EXISTS when `path` is a directory that is not empty. After an error nothing
+// is left behind.
 leat_status leat_dir_begin(const char *path, char **temporary, leat_error *err);
-leat_status leat_dir_publish(char *temporary, const char *path,
-                             leat_error *err);  // frees temporary
-void leat_dir_abandon(char *temporary);         // frees temporary
+leat_status leat_dir_publish(char *temporary, const char *path, leat_error *err);
+void leat_dir_abandon(char *temporary);
 
 // Paths that match a pattern (* ? [..]), sorted; a pattern without magic names one existing path.
 // NOT_FOUND names a pattern that matches nothing.

@@ -19,19 +19,23 @@ enum { TILE_ROWS = 4, TILE_VECS = 3, LANES_ACC = 4 };
 enum { BLOCK = 4096, LANES = 16, LEVELS = 56 };  // clause N3; 2^56 blocks fill any memory
 
 // --- Kernels over f32 and f64 -------------------------------------------------------------------
-#define UNARY_LIST(X)                                                                          \
-  X(VEC_EXP, exp, M(exp)) X(VEC_EXPM1, expm1, M(expm1)) X(VEC_LOG, log, M(log))                \
-  X(VEC_LOG1P, log1p, M(log1p)) X(VEC_TANH, tanh, M(tanh)) X(VEC_SIGMOID, sigmoid, M(sigmoid)) \
-  X(VEC_ERF, erf, M(erf)) X(VEC_SIN, sin, M(sin)) X(VEC_COS, cos, M(cos))                      \
-  X(VEC_ATAN, atan, M(atan)) X(VEC_SQRT, sqrt, P(sqrt)) X(VEC_RSQRT, rsqrt, M(rsqrt))          \
-  X(VEC_FLOOR, floor, P(floor)) X(VEC_CEIL, ceil, P(ceil)) X(VEC_ROUND, round, P(round))       \
-  X(VEC_TRUNC, trunc, P(trunc)) X(VEC_NEG, neg, N(neg)) X(VEC_ABS, abs, P(abs))
-#define BINARY_LIST(X)                                                                        \
-  X(VEC_ADD, add, N(add)) X(VEC_SUB, sub, N(sub)) X(VEC_MUL, mul, N(mul)) X(VEC_DIV, div, N(div)) \
-  X(VEC_MAX, max, P(max)) X(VEC_MIN, min, P(min)) X(VEC_POW, pow, M(pow))
+#define UNARY_LIST(X)                                                                        \
+  X(VEC_EXP, exp, M(exp))                                                                    \
+  X(VEC_EXPM1, expm1, M(expm1)) X(VEC_LOG, log, M(log)) X(VEC_LOG1P, log1p, M(log1p))        \
+      X(VEC_TANH, tanh, M(tanh)) X(VEC_SIGMOID, sigmoid, M(sigmoid)) X(VEC_ERF, erf, M(erf)) \
+          X(VEC_SIN, sin, M(sin)) X(VEC_COS, cos, M(cos)) X(VEC_ATAN, atan, M(atan))         \
+              X(VEC_SQRT, sqrt, P(sqrt)) X(VEC_RSQRT, rsqrt, M(rsqrt))                       \
+                  X(VEC_FLOOR, floor, P(floor)) X(VEC_CEIL, ceil, P(ceil))                   \
+                      X(VEC_ROUND, round, P(round)) X(VEC_TRUNC, trunc, P(trunc))            \
+                          X(VEC_NEG, neg, N(neg)) X(VEC_ABS, abs, P(abs))
+#define BINARY_LIST(X)                                                                            \
+  X(VEC_ADD, add, N(add))                                                                         \
+  X(VEC_SUB, sub, N(sub)) X(VEC_MUL, mul, N(mul)) X(VEC_DIV, div, N(div)) X(VEC_MAX, max, P(max)) \
+      X(VEC_MIN, min, P(min)) X(VEC_POW, pow, M(pow))
 #define REDUCE_LIST(X)                                                       \
-  X(VEC_SUM, sum, N(add), -0.0) X(VEC_PROD, prod, N(mul), 1.0)               \
-  X(VEC_RMAX, rmax, P(max), -__builtin_inf()) X(VEC_RMIN, rmin, P(min), __builtin_inf())
+  X(VEC_SUM, sum, N(add), -0.0)                                              \
+  X(VEC_PROD, prod, N(mul), 1.0) X(VEC_RMAX, rmax, P(max), -__builtin_inf()) \
+      X(VEC_RMIN, rmin, P(min), __builtin_inf())
 
 #define T float
 #define V vf
@@ -62,11 +66,18 @@ enum { BLOCK = 4096, LANES = 16, LEVELS = 56 };  // clause N3; 2^56 blocks fill 
 #undef N
 
 // --- Comparing and choosing ---------------------------------------------------------------------
-#define COMPARE(name, op)                                                                        \
-  static void c_##name##_f32(uint8_t *out, const float *x, int xs, const float *y, int ys, size_t n) { \
-    if (xs && ys) for (size_t i = 0; i < n; i++) out[i] = x[i] op y[i];                          \
-    else if (xs) { float b = n ? *y : 0; for (size_t i = 0; i < n; i++) out[i] = x[i] op b; }     \
-    else { float a = n ? *x : 0; for (size_t i = 0; i < n; i++) out[i] = a op y[ys ? i : 0]; }    \
+#define COMPARE(name, op)                                                                  \
+  static void c_##name##_f32(uint8_t *out, const float *x, int xs, const float *y, int ys, \
+                             size_t n) {                                                   \
+    if (xs && ys)                                                                          \
+      for (size_t i = 0; i < n; i++) out[i] = x[i] op y[i];                                \
+    else if (xs) {                                                                         \
+      float b = n ? *y : 0;                                                                \
+      for (size_t i = 0; i < n; i++) out[i] = x[i] op b;                                   \
+    } else {                                                                               \
+      float a = n ? *x : 0;                                                                \
+      for (size_t i = 0; i < n; i++) out[i] = a op y[ys ? i : 0];                          \
+    }                                                                                      \
   }
 COMPARE(eq, ==)
 COMPARE(ne, !=)
@@ -75,10 +86,16 @@ COMPARE(le, <=)
 
 static void select_f32(float *out, const uint8_t *p, int ps, const float *x, int xs, const float *y,
                        int ys, size_t n) {
-  if (ps && xs && ys) for (size_t i = 0; i < n; i++) out[i] = p[i] ? x[i] : y[i];
-  else if (ps && ys) { float a = n ? *x : 0; for (size_t i = 0; i < n; i++) out[i] = p[i] ? a : y[i]; }
-  else if (ps && xs) { float b = n ? *y : 0; for (size_t i = 0; i < n; i++) out[i] = p[i] ? x[i] : b; }
-  else for (size_t i = 0; i < n; i++) out[i] = p[ps ? i : 0] ? x[xs ? i : 0] : y[ys ? i : 0];
+  if (ps && xs && ys)
+    for (size_t i = 0; i < n; i++) out[i] = p[i] ? x[i] : y[i];
+  else if (ps && ys) {
+    float a = n ? *x : 0;
+    for (size_t i = 0; i < n; i++) out[i] = p[i] ? a : y[i];
+  } else if (ps && xs) {
+    float b = n ? *y : 0;
+    for (size_t i = 0; i < n; i++) out[i] = p[i] ? x[i] : b;
+  } else
+    for (size_t i = 0; i < n; i++) out[i] = p[ps ? i : 0] ? x[xs ? i : 0] : y[ys ? i : 0];
 }
 
 // --- Small floats -------------------------------------------------------------------------------
@@ -142,15 +159,18 @@ LEAT_INLINE void narrow_all(uint16_t *out, const float *x, size_t n, vu (*f)(vf)
 
 static void f16_to_f32(float *out, const uint16_t *x, size_t n) { widen_all(out, x, n, from_f16); }
 static void f32_to_f16(uint16_t *out, const float *x, size_t n) { narrow_all(out, x, n, to_f16); }
-static void bf16_to_f32(float *out, const uint16_t *x, size_t n) { widen_all(out, x, n, from_bf16); }
+static void bf16_to_f32(float *out, const uint16_t *x, size_t n) {
+  widen_all(out, x, n, from_bf16);
+}
 static void f32_to_bf16(uint16_t *out, const float *x, size_t n) { narrow_all(out, x, n, to_bf16); }
 
 // --- Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3") ----------------
 enum { GROUP = VF_LANES };  // counters done side by side
 
-LEAT_INLINE void philox_group(uint32_t out[4 * GROUP], uint32_t counter, const uint32_t key[2], uint32_t c1,
-                              uint32_t c2, uint32_t c3) {
-  vu zero = {0}, a = (vu)(vi)LEAT_IOTA_F32 + counter, b = zero + c1, c = zero + c2, d = zero + c3, p, q;
+LEAT_INLINE void philox_group(uint32_t out[4 * GROUP], uint32_t counter, const uint32_t key[2],
+                              uint32_t c1, uint32_t c2, uint32_t c3) {
+  vu zero = {0}, a = (vu)(vi)LEAT_IOTA_F32 + counter, b = zero + c1, c = zero + c2, d = zero + c3,
+     p, q;
   uint32_t k0 = key[0], k1 = key[1], words[4][GROUP];
   for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
     vu p_low = vu_mul_wide(a, 0xD2511F53u, &p), q_low = vu_mul_wide(c, 0xCD9E8D57u, &q);

@@ -73,6 +73,14 @@ bool leat__dim_is_bad(const leat_graph *graph, leat_dim dim) {
   return is_op(graph, dim, DIM_CONST);
 }
 
+// Sizes stop at 2^60 instead of overflowing; no real one comes near.
+static int64_t sat(__int128 x) {
+  const __int128 most = (__int128)1 << 60;
+  return (int64_t)(x > most ? most : x < -most ? -most : x);
+}
+static int64_t sat_add(int64_t a, int64_t b) { return sat((__int128)a + b); }
+static int64_t sat_mul(int64_t a, int64_t b) { return sat((__int128)a * b); }
+
 // --- Products -----------------------------------------------------------------------------------
 typedef struct factors {
   int64_t coef;
@@ -83,7 +91,7 @@ typedef struct factors {
 static void split_factors(const leat_graph *graph, leat_dim dim, factors *f) {
   int64_t value;
   if (is_constant(graph, dim, &value)) {
-    if (__builtin_mul_overflow(f->coef, value, &f->coef)) f->coef = INT64_MAX;
+    f->coef = sat_mul(f->coef, value);
   } else if (is_op(graph, dim, DIM_MUL)) {
     leat_dim_expr expr = *leat__dim_expr(graph, dim);
     split_factors(graph, expr.a, f);
@@ -113,7 +121,7 @@ static void add_term(terms *t, int64_t coef, leat_dim base) {
   int i = 0;
   while (i < t->count && t->base[i] > base) i++;
   if (i < t->count && t->base[i] == base) {
-    t->coef[i] += coef;
+    t->coef[i] = sat_add(t->coef[i], coef);
     return;
   }
   if (t->count == MAX_TERMS) return;
@@ -125,7 +133,7 @@ static void add_term(terms *t, int64_t coef, leat_dim base) {
 static void split_terms(const leat_graph *graph, leat_dim dim, int64_t coef, terms *t) {
   int64_t value;
   if (is_constant(graph, dim, &value)) {
-    t->constant += coef * value;
+    t->constant = sat_add(t->constant, sat_mul(coef, value));
     return;
   }
   leat_dim_expr expr = *leat__dim_expr(graph, dim);
@@ -133,7 +141,7 @@ static void split_terms(const leat_graph *graph, leat_dim dim, int64_t coef, ter
     split_terms(graph, expr.a, coef, t);
     split_terms(graph, expr.b, coef, t);
   } else if (expr.op == DIM_MUL && is_constant(graph, expr.a, &value)) {
-    split_terms(graph, expr.b, coef * value, t);
+    split_terms(graph, expr.b, sat_mul(coef, value), t);
   } else {
     add_term(t, coef, dim);
   }
@@ -153,13 +161,13 @@ static leat_dim join_terms(leat_graph *graph, const terms *t) {
 }
 
 leat_dim leat__dim_offset(leat_graph *graph, leat_dim dim, int64_t delta) {
-  terms t = {.constant = delta};
+  terms t = {.constant = sat(delta)};
   split_terms(graph, dim, 1, &t);
   return join_terms(graph, &t);
 }
 
 leat_dim leat_dim_add(leat_graph *graph, leat_dim a, leat_dim b) {
-  if (a >= 0 && b >= 0) return a + b;
+  if (a >= 0 && b >= 0) return sat_add(a, b);
   terms t = {0};
   split_terms(graph, a, 1, &t);
   split_terms(graph, b, 1, &t);
@@ -255,8 +263,8 @@ int64_t leat__dim_eval(const leat_graph *graph, leat_dim dim, const int64_t *val
   int64_t b = leat__dim_eval(graph, expr->b, values);
   if (a == INT64_MIN || b == INT64_MIN) return INT64_MIN;
   switch (expr->op) {
-    case DIM_ADD: return a + b;
-    case DIM_MUL: return a * b;
+    case DIM_ADD: return sat_add(a, b);
+    case DIM_MUL: return sat_mul(a, b);
     case DIM_FLOORDIV: return floordiv(a, b);
     case DIM_CEILDIV: return ceildiv(a, b);
     case DIM_MIN: return a < b ? a : b;

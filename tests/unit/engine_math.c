@@ -279,8 +279,8 @@ static void all_f32(void) {
 }
 static void many_f64(void) { f64_samples(12000, only); }
 
-// Kinds of pairs: any bits, whole powers, moderate ones, bases close to 1, and results spread evenly
-// from the smallest subnormal to the largest number.
+// Kinds of pairs: any bits, whole powers, moderate ones, bases close to 1, and results spread
+// evenly from the smallest subnormal to the largest number.
 static void draw_pow_f32(int kind, float *x, float *y) {
   uint32_t a = (uint32_t)draw(), b = (uint32_t)draw();
   memcpy(x, &a, 4);
@@ -288,7 +288,10 @@ static void draw_pow_f32(int kind, float *x, float *y) {
   switch (kind % 5) {
     case 1: *y = (float)(int)(b % 64) - 32; break;
     case 2: *y = (float)ldexp((int)b, -25), *x = fabsf(*x); break;
-    case 3: *x = 1 + (float)ldexp((int)a, -32 - (int)(b % 24)), *y = (float)ldexp((int)b, -23 + (int)(a % 24)); break;
+    case 3:
+      *x = 1 + (float)ldexp((int)a, -32 - (int)(b % 24)),
+      *y = (float)ldexp((int)b, -23 + (int)(a % 24));
+      break;
     case 4: *x = fabsf(*x), *y = (float)(ldexp(b, -32) * 282 - 152) / log2f(*x); break;
     default: break;
   }
@@ -300,7 +303,10 @@ static void draw_pow_f64(int kind, double *x, double *y) {
   switch (kind % 5) {
     case 1: *y = (double)(int)(b % 64) - 32; break;
     case 2: *x = ldexp((double)(a >> 11), -50), *y = ldexp((double)(int64_t)b, -56); break;
-    case 3: *x = 1 + ldexp((double)(int64_t)a, -64 - (int)(b % 50)), *y = ldexp((double)(int64_t)b, -54 + (int)(a % 50)); break;
+    case 3:
+      *x = 1 + ldexp((double)(int64_t)a, -64 - (int)(b % 50)),
+      *y = ldexp((double)(int64_t)b, -54 + (int)(a % 50));
+      break;
     case 4: *x = fabs(*x), *y = (ldexp((double)b, -64) * 2106 - 1078) / log2(*x); break;
     default: break;
   }
