@@ -153,7 +153,7 @@ def full_disk(d):
     mount.mkdir()
     script = f"mount -t tmpfs -o size=200k none {mount} && cd {d} && {LEAT} train model.yaml --job-dir {mount}/job --train.save_checkpoints_steps 2 --train.keep_checkpoint_max 99; code=$?; ls {mount}/job; for c in {mount}/job/ckpt-*; do {LEAT} ckpt show $c >/dev/null || exit 77; done; exit $code"
     done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True)
-    if "Operation not permitted" in done.stderr or "permission denied" in done.stderr.lower():
+    if "unshare:" in done.stderr or "mount:" in done.stderr:
         print("ok a full disk # SKIP no private mounts here")
         return
     check("a full disk: one clear line, every checkpoint whole", done, 1, "No space left on device")
