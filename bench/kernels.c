@@ -24,11 +24,13 @@ static double peak(void) {
 }
 
 static void dots(void) {
-  static const int shapes[][3] = {{40, 100, 66}, {40, 70, 100}, {100, 70, 40}, {64, 64, 64}, {128, 128, 128}, {256, 256, 256}, {512, 512, 512}};
+  static const int shapes[][3] = {{40, 100, 66},   {40, 70, 100},   {100, 70, 40},  {64, 64, 64},
+                                  {128, 128, 128}, {256, 256, 256}, {512, 512, 512}};
   double most = peak();
   for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
     int m = shapes[s][0], n = shapes[s][1], k = shapes[s][2];
-    float *a = calloc((size_t)(m * k), 4), *b = calloc((size_t)(k * n), 4), *c = calloc((size_t)(m * n), 4);
+    float *a = calloc((size_t)(m * k), 4), *b = calloc((size_t)(k * n), 4),
+          *c = calloc((size_t)(m * n), 4);
     double best = 0;
     int repeat = 100000000 / (2 * m * n * k) + 1;
     for (int round = 0; round < 7; round++) {
@@ -38,7 +40,8 @@ static void dots(void) {
       double gf = 2.0 * repeat * m * n * k / (double)(leat_clock_ns() - start);
       if (gf > best) best = gf;
     }
-    printf("{\"name\": \"gemm-%dx%dx%d\", \"unit\": \"GF/s\", \"ours\": %.1f, \"bound\": %.1f}\n", m, n, k, best, most);
+    printf("{\"name\": \"gemm-%dx%dx%d\", \"unit\": \"GF/s\", \"ours\": %.1f, \"bound\": %.1f}\n",
+           m, n, k, best, most);
     free(a);
     free(b);
     free(c);
@@ -55,7 +58,8 @@ static double read_csv(const char *path, int64_t *bytes) {
   int64_t rows = 1, start = leat_clock_ns();
   for (int i = 0; i < 15; i++) {
     snprintf(names[i], sizeof names[i], "c%d", i);
-    columns[i] = (leat_csv_column){.name = leat_str_of(names[i]), .dtype = number[i] ? LEAT_DTYPE_F32 : LEAT_DTYPE_STRING};
+    columns[i] = (leat_csv_column){.name = leat_str_of(names[i]),
+                                   .dtype = number[i] ? LEAT_DTYPE_F32 : LEAT_DTYPE_STRING};
   }
   leat_csv_options o = {.columns = columns, .column_count = 15, .skip_initial_space = true};
   if (leat_csv_open(&csv, &path, 1, &o, &err)) return fprintf(stderr, "%s\n", err.message), -1;
@@ -82,7 +86,10 @@ static int csv(void) {
   char path[] = "/tmp/leat-bench-XXXXXX";
   FILE *f = fdopen(mkstemp(path), "w");
   for (int i = 0; f && i < 1600000; i++)
-    fprintf(f, "%d, Self-emp-not-inc, %d, Bachelors, %d, Married-civ-spouse, Exec-managerial, Husband, White, Male, %d, 0, %d, United-States, <=50K\n", 20 + i % 60, 80000 + i % 200000, i % 16, i % 9000, i % 99);
+    fprintf(f,
+            "%d, Self-emp-not-inc, %d, Bachelors, %d, Married-civ-spouse, Exec-managerial, "
+            "Husband, White, Male, %d, 0, %d, United-States, <=50K\n",
+            20 + i % 60, 80000 + i % 200000, i % 16, i % 9000, i % 99);
   if (!f || fclose(f)) return 1;
   double ours = 1e9, bound = 1e9;
   int64_t bytes = 0;
@@ -93,7 +100,8 @@ static int csv(void) {
     if (l < bound) bound = l;
   }
   unlink(path);
-  printf("{\"name\": \"csv-typed\", \"unit\": \"MB/s\", \"ours\": %.1f, \"bound\": %.1f}\n", (double)bytes * 1e-6 / ours, (double)bytes * 1e-6 / bound);
+  printf("{\"name\": \"csv-typed\", \"unit\": \"MB/s\", \"ours\": %.1f, \"bound\": %.1f}\n",
+         (double)bytes * 1e-6 / ours, (double)bytes * 1e-6 / bound);
   return 0;
 }
 

@@ -56,6 +56,8 @@ def main():
         build(f"{tmp}/gcc-O0", "gcc", "-O0")
         same("gcc -O0", want, lines([f"{tmp}/gcc-O0"]))
         same("gcc -O0, sse2", want, lines([f"{tmp}/gcc-O0"], {"LEAT_ISA": "sse2"}))
+        build(f"{tmp}/gcc-O3", "gcc", "-O3")
+        same("gcc -O3", want, lines([f"{tmp}/gcc-O3"]))
         if shutil.which("clang"):
             build(f"{tmp}/clang", "clang", "-O2")
             same("clang -O2", want, lines([f"{tmp}/clang"]))

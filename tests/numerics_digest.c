@@ -1,6 +1,7 @@
-// Prints one digest a line for kernels, elementary functions and a training loop on fixed inputs:
-// the lines must be the same whatever the compiler, optimisation, instruction set and machine.
+// Prints digests of kernels, elementary functions and a training loop on fixed inputs.
 // SPDX-License-Identifier: Apache-2.0
+//
+// The lines must be the same whatever the compiler, optimisation, instruction set and machine.
 //
 // usage: numerics_digest [THREADS]; FTZ=1 in the environment flushes subnormals before each call.
 #include "engine/vec.h"

@@ -26,8 +26,8 @@ def report(name, problems):
 
 
 def sources():
-    listed = subprocess.run(["git", "ls-files", "src/*.c", "src/*.h", "include/*.h", "tests/*.[ch]", "examples/*.c"], cwd=ROOT, capture_output=True, text=True).stdout.split()
-    return [ROOT / f for f in listed] or [p for p in ROOT.glob("src/**/*.[ch]")]
+    places = ("src/**/*.[ch]", "include/**/*.h", "tests/**/*.[ch]", "examples/**/*.c", "fuzz/*.c", "bench/*.c")
+    return sorted({p for place in places for p in ROOT.glob(place)})
 
 
 def layering(files):

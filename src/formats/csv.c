@@ -496,6 +496,7 @@ static leat_status read_row(leat_csv *csv, size_t row, bool *done, leat_error *e
   do {
     leat_str text;
     got = cut_field(csv, &p, &text, &lines);
+    if (csv->scratch.failed) return leat__oom(err, csv->scratch.cap);
     if (got == CUT_MORE) return *done = false, LEAT_OK;
     if (got == CUT_BAD)
       return place_error(csv, err, line, field + 1, "a quote does not close, or text follows it");
