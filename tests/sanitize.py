@@ -46,7 +46,7 @@ def main():
     with tempfile.TemporaryDirectory() as tmp:
         tmp = pathlib.Path(tmp)
         asan = build("asan", ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Doptimization=1"])
-        env = {"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1", "ASAN_OPTIONS": "detect_leaks=1"}
+        env = {"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1", "ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1"}
         for program in sorted((asan / "tests").glob("test_*")):
             if os.access(program, os.X_OK) and program.is_file():
                 run(f"asan {program.name}", [program], env)
