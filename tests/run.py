@@ -20,7 +20,7 @@ def shelves(build):
     jobs += [("lint", [python, str(ROOT / "tools" / "lint.py"), "--tap"])] if (ROOT / "tools" / "lint.py").exists() else []
     golden = build / "tests" / "golden"
     if golden.exists():
-        jobs.append(("golden (committed)", [str(golden), "--tap", str(ROOT / "tests" / "golden")]))
+        jobs.append(("golden (committed)", [str(golden), "--tap", str(ROOT / "tests" / "golden" / "cases")]))
         where = os.environ.get("LEAT_GOLDEN")
         if where:
             jobs.append(("golden", [str(golden), "--tap", where]))

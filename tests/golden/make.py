@@ -2,8 +2,8 @@
 """Makes the golden cases of this folder with numpy in f64: optimisers and losses from their formulas."""
 # SPDX-License-Identifier: Apache-2.0
 #
-# Inputs are f32; every reference is computed in f64 on those inputs. The form is that of
-# tests/golden.c: GROUP/index.json and GROUP/tensors.safetensors.
+# Inputs are f32; every reference is computed in f64 on those inputs. The form is what the golden
+# program reads: cases/GROUP/index.json and cases/GROUP/tensors.safetensors.
 import json
 import pathlib
 import struct
@@ -16,8 +16,8 @@ ST = {"float32": "F32", "float64": "F64", "int64": "I64"}
 
 
 def write(group, cases, tensors):
-    folder = HERE / group
-    folder.mkdir(exist_ok=True)
+    folder = HERE / "cases" / group
+    folder.mkdir(parents=True, exist_ok=True)
     header, blobs, at = {}, [], 0
     for name, a in tensors.items():
         raw = np.ascontiguousarray(a).tobytes()
