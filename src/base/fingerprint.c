@@ -1,5 +1,5 @@
-// FarmHash Fingerprint64 (G. Pike, "FarmHash", variant na), written from its published definition.
-// SPDX-License-Identifier: Apache-2.0
+// Hashes of strings: FarmHash Fingerprint64 (G. Pike, variant na) and SipHash, from their
+// definitions. SPDX-License-Identifier: Apache-2.0
 #include "base/fingerprint.h"
 
 static const uint64_t k0 = 0xc3a5c85c97cb3127u, k1 = 0xb492b66fbe98f273u, k2 = 0x9ae16a3b2f90404fu;
@@ -121,4 +121,35 @@ uint64_t leat_fingerprint_cat64(uint64_t a, uint64_t b) {
   r *= mul;
   r = shift_mix(r) * mul;
   return shift_mix(r);
+}
+
+// --- SipHash ------------------------------------------------------------------------------------
+static uint64_t left(uint64_t x, int bits) { return x << bits | x >> (64 - bits); }
+
+static void sip_rounds(uint64_t v[4], int rounds) {
+  for (; rounds > 0; rounds--) {
+    v[0] += v[1], v[2] += v[3];
+    v[1] = left(v[1], 13) ^ v[0], v[3] = left(v[3], 16) ^ v[2];
+    v[0] = left(v[0], 32);
+    v[2] += v[1], v[0] += v[3];
+    v[1] = left(v[1], 17) ^ v[2], v[3] = left(v[3], 21) ^ v[0];
+    v[2] = left(v[2], 32);
+  }
+}
+
+uint64_t leat_siphash(leat_str s, uint64_t key0, uint64_t key1) {
+  uint64_t v[4] = {key0 ^ 0x736f6d6570736575u, key1 ^ 0x646f72616e646f6du,
+                   key0 ^ 0x6c7967656e657261u, key1 ^ 0x7465646279746573u};
+  size_t whole = s.len & ~(size_t)7;
+  for (size_t i = 0; i <= whole; i += 8) {
+    uint64_t word = i < whole ? fetch64(s.ptr + i) : (uint64_t)s.len << 56;
+    for (size_t k = whole; i == whole && k < s.len; k++)
+      word |= (uint64_t)(unsigned char)s.ptr[k] << 8 * (k - whole);
+    v[3] ^= word;
+    sip_rounds(v, 2);
+    v[0] ^= word;
+  }
+  v[2] ^= 0xff;
+  sip_rounds(v, 4);
+  return v[0] ^ v[1] ^ v[2] ^ v[3];
 }

@@ -199,6 +199,62 @@ static leat_status eval_hash_bucket(leat_call *c, leat_tensor *const *in) {
   return status;
 }
 
+static leat_status eval_hash_bucket_strong(leat_call *c, leat_tensor *const *in) {
+  uint64_t params[3];
+  for (int i = 0; i < 3; i++)
+    if (!leat_parse_u64(param(c, i), &params[i]) || params[0] == 0)
+      return leat_error_set(c->err, LEAT_INVALID_ARGUMENT, "'" LEAT_STR_FMT "' as parameter %d",
+                            LEAT_STR_ARG(param(c, i)), i);
+  leat_status status = leat__call_new(c, 0);
+  for (int64_t i = 0; !status && i < in[0]->count; i++)
+    ((int64_t *)c->out[0]->data)[i] =
+        (int64_t)(leat_siphash(leat_tensor_str(in[0], i), params[1], params[2]) % params[0]);
+  return status;
+}
+
+static leat_status eval_fingerprint_cat(leat_call *c, leat_tensor *const *in) {
+  leat_status status = leat__call_new(c, 0);
+  for (int64_t i = 0; !status && i < in[0]->count; i++)
+    ((uint64_t *)c->out[0]->data)[i] =
+        leat_fingerprint_cat64(((uint64_t *)in[0]->data)[i], ((uint64_t *)in[1]->data)[i]);
+  return status;
+}
+
+// --- One string to several ----------------------------------------------------------------------
+// The next piece of *rest, which is at its end after the last one.
+static leat_str next_piece(leat_str *rest, leat_str separator) {
+  const char *at =
+      separator.len ? memmem(rest->ptr, rest->len, separator.ptr, separator.len) : NULL;
+  leat_str piece = {rest->ptr, at ? (size_t)(at - rest->ptr) : rest->len};
+  size_t taken = piece.len + (at ? separator.len : 0);
+  *rest = (leat_str){rest->ptr + taken, rest->len - taken};
+  return piece;
+}
+
+static int64_t most_pieces(const leat_tensor *x, leat_str separator) {
+  int64_t most = 1;
+  for (int64_t i = 0; i < x->count; i++) {
+    leat_str rest = leat_tensor_str(x, i);
+    int64_t count = 0;
+    while (rest.len) next_piece(&rest, separator), count++;
+    if (count > most) most = count;
+  }
+  return most;
+}
+
+static leat_status eval_string_split(leat_call *c, leat_tensor *const *in) {
+  int64_t width = most_pieces(in[0], param(c, 0)), dims[] = {in[0]->count, width};
+  c->env[leat__dim_slot(c->node->types[0].shape.dims[1])] = width;
+  leat_status status = leat_tensor_alloc_strings(&c->out[0], 2, dims, total_bytes(in[0]), c->err);
+  string_writer w = {.out = c->out[0]};
+  if (!status) w.offsets = w.out->data;
+  for (int64_t i = 0; !status && i < in[0]->count; i++) {
+    leat_str rest = leat_tensor_str(in[0], i);
+    for (int64_t k = 0; k < width; k++) writer_add(&w, next_piece(&rest, param(c, 0)));
+  }
+  return status;
+}
+
 // --- Vocabularies: an index made once for each table --------------------------------------------
 typedef struct vocabulary {
   leat_cache head;

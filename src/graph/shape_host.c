@@ -6,6 +6,7 @@
 #include "base/vec.h"
 
 #include <pthread.h>
+#include <stdio.h>
 
 #define HOST(name, ...)                                                                         \
   leat_status leat__host_shape_##name(leat_graph *graph, const leat_node *node, leat_type *out, \
@@ -144,6 +145,7 @@ FROM_STRINGS(string_length, from_strings, LEAT_DTYPE_I64)
 FROM_STRINGS(string_join, from_pairs, LEAT_DTYPE_STRING)
 FROM_STRINGS(string_eq, from_pairs, LEAT_DTYPE_BOOL)
 FROM_STRINGS(hash_bucket, from_strings, LEAT_DTYPE_I64)
+FROM_STRINGS(hash_bucket_strong, from_strings, LEAT_DTYPE_I64)
 FROM_STRINGS(fingerprint, from_strings, LEAT_DTYPE_U64)
 
 leat_status leat__host_shape_string_to_number(leat_graph *graph, const leat_node *node,
@@ -166,6 +168,26 @@ leat_status leat__host_shape_vocab_lookup(leat_graph *graph, const leat_node *no
   if (leat__in(node, 1).shape.rank != 1)
     return leat__shape_error(graph, node, err, "the vocabulary is not a vector");
   return from_strings(graph, node, LEAT_DTYPE_I64, out, err);
+}
+
+leat_status leat__host_shape_fingerprint_cat(leat_graph *graph, const leat_node *node,
+                                             leat_type *out, leat_error *err) {
+  leat_type x = leat__in(node, 0), y = leat__in(node, 1);
+  if (x.dtype != LEAT_DTYPE_U64 || y.dtype != LEAT_DTYPE_U64 || !leat_shape_eq(&x.shape, &y.shape))
+    return leat__shape_error(graph, node, err, "wants two u64 operands of one shape");
+  *out = x;
+  return LEAT_OK;
+}
+
+leat_status leat__host_shape_string_split(leat_graph *graph, const leat_node *node, leat_type *out,
+                                          leat_error *err) {
+  leat_type x = leat__in(node, 0);
+  char dim[300];
+  snprintf(dim, sizeof dim, LEAT_STR_FMT, LEAT_STR_ARG(node->attrs[1].strs[1]));
+  if (x.dtype != LEAT_DTYPE_STRING || x.shape.rank != 1 || !dim[0])
+    return leat__shape_error(graph, node, err, "wants a vector of strings and a name for the dim");
+  *out = (leat_type){x.dtype, LEAT_SHAPE(x.shape.dims[0], leat_dim_symbol(graph, dim, 0))};
+  return LEAT_OK;
 }
 
 leat_status leat__host_shape_string_range_check(leat_graph *graph, const leat_node *node,

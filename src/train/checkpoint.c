@@ -240,27 +240,51 @@ leat_status leat_checkpoint_load(const char *path, leat_graph *graph, leat_state
 }
 
 // --- Analysis -----------------------------------------------------------------------------------
+typedef struct statistic {
+  const char *name;
+  double *value;
+} statistic;
+enum { STATISTICS = 5 };
+
+static void statistics_of(leat_feature *f, statistic out[STATISTICS]) {
+  out[0] = (statistic){"mean", &f->mean};
+  out[1] = (statistic){"stddev", &f->stddev};
+  out[2] = (statistic){"min", &f->least};
+  out[3] = (statistic){"max", &f->greatest};
+  out[4] = (statistic){"median", &f->median};
+}
+
+static void write_feature(leat_json_writer *w, const leat_feature *f) {
+  leat_feature copy = *f;
+  statistic all[STATISTICS];
+  statistics_of(&copy, all);
+  leat_json_open(w, '{');
+  if (f->auto_vocabulary) {
+    leat_json_key(w, LEAT_STR("vocabulary"));
+    leat_json_open(w, '[');
+    for (size_t k = 0; k < f->vocabulary.count; k++) leat_json_string(w, f->vocabulary.at[k]);
+    leat_json_close(w, ']');
+  } else
+    for (int i = 0; i < STATISTICS; i++)
+      leat_json_key(w, leat_str_of(all[i].name)), leat_json_f64(w, *all[i].value);
+  if (f->quantiles) {
+    leat_json_key(w, LEAT_STR("boundaries"));
+    leat_json_open(w, '[');
+    for (size_t k = 0; k < f->boundaries.count; k++) leat_json_f64(w, f->boundaries.at[k]);
+    leat_json_close(w, ']');
+  }
+  leat_json_close(w, '}');
+}
+
 leat_status leat_analysis_save(const char *job_dir, const leat_config *config, leat_error *err) {
   leat_buf text = {0};
   leat_json_writer w = {.out = &text, .indent = 1};
   leat_json_open(&w, '{');
   for (size_t i = 0; i < config->features.count; i++) {
     const leat_feature *f = &config->features.at[i];
-    if (!f->auto_vocabulary && !f->z_score) continue;
+    if (!leat_feature_needs_analysis(f)) continue;
     leat_json_key(&w, f->name);
-    leat_json_open(&w, '{');
-    if (f->z_score) {
-      leat_json_key(&w, LEAT_STR("mean"));
-      leat_json_f64(&w, f->mean);
-      leat_json_key(&w, LEAT_STR("stddev"));
-      leat_json_f64(&w, f->stddev);
-    } else {
-      leat_json_key(&w, LEAT_STR("vocabulary"));
-      leat_json_open(&w, '[');
-      for (size_t k = 0; k < f->vocabulary.count; k++) leat_json_string(&w, f->vocabulary.at[k]);
-      leat_json_close(&w, ']');
-    }
-    leat_json_close(&w, '}');
+    write_feature(&w, f);
   }
   leat_json_close(&w, '}');
   leat_buf_char(&text, '\n');
@@ -272,15 +296,44 @@ leat_status leat_analysis_save(const char *job_dir, const leat_config *config, l
   return status;
 }
 
-static leat_status read_words(leat_json *json, leat_config *config, leat_feature *f,
-                              leat_error *err) {
+// A list of words or of boundaries.
+static leat_status read_list(leat_json *json, leat_config *config, leat_feature *f,
+                             leat_error *err) {
   leat_json_event event;
   leat_status status = LEAT_OK;
-  f->vocabulary.count = 0;
-  while (!status && !(status = leat_json_next(json, &event, err)) && event == LEAT_JSON_STRING) {
-    char *kept = leat_arena_str(&config->arena, json->text);
-    if (!kept || !leat_vec_push(&f->vocabulary, (leat_str){kept, json->text.len}))
-      status = leat__oom(err, json->text.len);
+  f->vocabulary.count = f->boundaries.count = 0;
+  while (!status && !(status = leat_json_next(json, &event, err)) && event != LEAT_JSON_ARRAY_END) {
+    double edge;
+    if (event == LEAT_JSON_STRING) {
+      char *kept = leat_arena_str(&config->arena, json->text);
+      if (!kept || !leat_vec_push(&f->vocabulary, (leat_str){kept, json->text.len}))
+        status = leat__oom(err, json->text.len);
+    } else if (event != LEAT_JSON_NUMBER || !leat_parse_f64(json->text, &edge))
+      status = leat_json_fail(json, err, "a list of words or of numbers was expected");
+    else if (!leat_vec_push(&f->boundaries, edge))
+      status = leat__oom(err, sizeof edge);
+  }
+  return status;
+}
+
+static leat_status read_feature(leat_json *json, leat_config *config, leat_feature *f,
+                                leat_error *err) {
+  leat_json_event event;
+  statistic all[STATISTICS];
+  statistics_of(f, all);
+  leat_status status = leat_json_next(json, &event, err);
+  if (!status && event != LEAT_JSON_OBJECT)
+    status = leat_json_fail(json, err, "an object was expected");
+  while (!status && !(status = leat_json_next(json, &event, err)) && event == LEAT_JSON_KEY) {
+    double *to = NULL;
+    for (int i = 0; i < STATISTICS; i++)
+      if (leat_str_eq(json->text, leat_str_of(all[i].name))) to = all[i].value;
+    status = leat_json_next(json, &event, err);
+    if (status) break;
+    if (event == LEAT_JSON_ARRAY)
+      status = read_list(json, config, f, err);
+    else if (!to || event != LEAT_JSON_NUMBER || !leat_parse_f64(json->text, to))
+      status = leat_json_fail(json, err, "mean, stddev, min, max or median was expected");
   }
   return status;
 }
@@ -288,27 +341,19 @@ static leat_status read_words(leat_json *json, leat_config *config, leat_feature
 static leat_status read_analysis(leat_json *json, leat_config *config, size_t *found,
                                  leat_error *err) {
   leat_json_event event;
-  leat_feature *f = NULL;
-  leat_str key = {0};
   leat_status status = leat_json_next(json, &event, err);
-  while (!status && !(status = leat_json_next(json, &event, err)) && event != LEAT_JSON_END) {
-    if (event == LEAT_JSON_KEY && json->depth == 1) {
-      f = NULL;
-      for (size_t i = 0; i < config->features.count; i++)
-        if (leat_str_eq(config->features.at[i].name, json->text)) f = &config->features.at[i];
-      if (!f)
-        return leat_json_fail(
-            json, err, "the model has no feature '" LEAT_STR_FMT "' (--overwrite starts anew)",
-            LEAT_STR_ARG(json->text));
-      (*found)++;
-    } else if (event == LEAT_JSON_KEY)
-      key = json->text;
-    else if (event == LEAT_JSON_NUMBER && f) {
-      double *to = key.len == 4 ? &f->mean : &f->stddev;
-      if (!leat_parse_f64(json->text, to))
-        status = leat_json_fail(json, err, "a number was expected");
-    } else if (event == LEAT_JSON_ARRAY && f)
-      status = read_words(json, config, f, err);
+  if (!status && event != LEAT_JSON_OBJECT)
+    status = leat_json_fail(json, err, "an object was expected");
+  while (!status && !(status = leat_json_next(json, &event, err)) && event == LEAT_JSON_KEY) {
+    leat_feature *f = NULL;
+    for (size_t i = 0; i < config->features.count; i++)
+      if (leat_str_eq(config->features.at[i].name, json->text)) f = &config->features.at[i];
+    if (!f)
+      return leat_json_fail(json, err,
+                            "the model has no feature '" LEAT_STR_FMT "' (--overwrite starts anew)",
+                            LEAT_STR_ARG(json->text));
+    (*found)++;
+    status = read_feature(json, config, f, err);
   }
   return status;
 }
@@ -325,7 +370,7 @@ leat_status leat_analysis_load(const char *job_dir, leat_config *config, bool *f
   leat_json_init(&json, leat_buf_view(&text), path);
   if (!status && *found) status = read_analysis(&json, config, &have, err);
   for (size_t i = 0; i < config->features.count; i++)
-    want += config->features.at[i].auto_vocabulary || config->features.at[i].z_score;
+    want += leat_feature_needs_analysis(&config->features.at[i]);
   if (!status && *found && have != want)
     status = leat_error_set(
         err, LEAT_FAILED_PRECONDITION,

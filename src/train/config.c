@@ -1,24 +1,33 @@
 // model.yaml, read: a table of fields, and a reader for each part.
 // SPDX-License-Identifier: Apache-2.0
-#include "train/config.h"
+#include "train/config_read.h"
 
 #include "base/file.h"
 
 #include <stdlib.h>
 
 const leat_config_field leat_config_fields[] = {
-    {"estimator", "name", "", "DNNClassifier, DNNRegressor, LinearClassifier or LinearRegressor"},
-    {"hidden_units", "list", "", "units of each hidden layer (DNN only)"},
+    {"estimator", "name", "",
+     "DNN, Linear, DNNLinearCombined or Baseline, with Classifier or Regressor behind it"},
+    {"hidden_units", "list", "", "units of each hidden layer (DNN)"},
+    {"dnn_hidden_units", "list", "", "the same, by the combined estimators' name for it"},
     {"activation", "name", "relu", "relu, tanh, sigmoid, elu, selu, gelu, swish or linear"},
-    {"optimizer", "name or mapping", "adagrad (linear: ftrl)",
-     "sgd, momentum, adagrad, adam or ftrl, with its settings"},
+    {"dropout", "number", "0", "share of hidden units left out in training"},
+    {"batch_norm", "bool", "false", "batch normalisation behind each hidden layer"},
+    {"optimizer", "name or mapping", "adagrad (linear: ftrl)", "of the one part, with settings"},
+    {"dnn_optimizer", "name or mapping", "adagrad", "of the deep part of a combined estimator"},
+    {"linear_optimizer", "name or mapping", "ftrl", "of its linear part"},
+    {"dnn_feature_columns", "list", "all but crosses and buckets", "features of the deep part"},
+    {"linear_feature_columns", "list", "all categories", "features of the linear part"},
+    {"linear_sparse_combiner", "name", "sum", "sum, mean or sqrtn of several values in a row"},
     {"loss_reduction", "name", "sum", "sum or mean of the batch's losses"},
+    {"weight_column", "text", "", "column of the rows' weights"},
     {"label", "mapping", "", "what is predicted"},
     {"label.column", "text", "", "column of the label"},
     {"label.vocabulary", "list", "", "classes in the order of their ids (classifiers)"},
     {"label.strip", "text", "\" \\t\"", "characters dropped at both ends of a label"},
     {"features", "mapping", "",
-     "column: {numeric | vocabulary | hash | buckets: ..., embedding: n}"},
+     "name: {numeric | buckets | vocabulary | hash | identity | cross: ..., embedding: n}"},
     {"data", "mapping", "", "where the data are"},
     {"data.csv", "mapping", "", "the files' format"},
     {"data.csv.columns", "list", "", "names of the columns in order"},
@@ -46,196 +55,90 @@ const leat_config_field leat_config_fields[] = {
     {NULL, NULL, NULL, NULL},
 };
 
-// --- Checking names -----------------------------------------------------------------------------
-static leat_status unknown_field(const leat_config *c, const leat_yaml_node *key, const char *where,
-                                 const leat_str *known, size_t count, leat_error *err) {
-  leat_str nearest = leat_str_nearest(key->text, known, count);
-  const char *in = where[0] ? " in " : "";
-  if (nearest.len)
-    return leat_yaml_fail(&c->yaml, key, err,
-                          "no field '" LEAT_STR_FMT "'%s%s; did you mean '" LEAT_STR_FMT "'?",
-                          LEAT_STR_ARG(key->text), in, where, LEAT_STR_ARG(nearest));
-  return leat_yaml_fail(&c->yaml, key, err, "no field '" LEAT_STR_FMT "'%s%s",
-                        LEAT_STR_ARG(key->text), in, where);
-}
+// --- Parts ---------------------------------------------------------------------------------------
+static const struct {
+  const char *name;
+  bool dnn, linear, regressor;
+} estimators[] = {{"DNNClassifier", true, false, false},
+                  {"DNNRegressor", true, false, true},
+                  {"LinearClassifier", false, true, false},
+                  {"LinearRegressor", false, true, true},
+                  {"DNNLinearCombinedClassifier", true, true, false},
+                  {"DNNLinearCombinedRegressor", true, true, true},
+                  {"BaselineClassifier", false, false, false},
+                  {"BaselineRegressor", false, false, true}};
+enum { ESTIMATORS = sizeof estimators / sizeof *estimators };
 
-static leat_status check_fields(const leat_config *c, const leat_yaml_node *node,
-                                const char *prefix, leat_error *err) {
-  if (!node) return LEAT_OK;
-  if (node->kind != LEAT_YAML_MAPPING)
-    return leat_yaml_fail(&c->yaml, node, err, "%s is a mapping of fields",
-                          prefix[0] ? prefix : "model.yaml");
-  leat_str known[64];
-  size_t count = 0, length = strlen(prefix);
-  for (const leat_config_field *f = leat_config_fields; f->path; f++) {
-    const char *rest = f->path + length + (length > 0);
-    bool inside = strncmp(f->path, prefix, length) == 0 && (!length || f->path[length] == '.');
-    if (inside && !strchr(rest, '.')) known[count++] = leat_str_of(rest);
-  }
-  for (size_t i = 0; i < node->count; i++) {
-    bool found = false;
-    for (size_t k = 0; k < count; k++) found |= leat_str_eq(known[k], node->keys[i]->text);
-    if (!found) return unknown_field(c, node->keys[i], prefix, known, count, err);
-  }
-  return LEAT_OK;
-}
-
-static leat_status choose(const leat_config *c, const leat_yaml_node *node,
-                          const char *const *names, int count, int *out, leat_error *err) {
-  leat_str known[16], text;
-  leat_status status = leat_yaml_str(&c->yaml, node, &text, err);
-  if (status) return status;
-  for (int i = 0; i < count; i++) {
-    known[i] = leat_str_of(names[i]);
-    if (leat_str_eq(text, known[i])) return *out = i, LEAT_OK;
-  }
-  leat_str nearest = leat_str_nearest(text, known, (size_t)count);
-  leat_buf list = {0};
-  for (int i = 0; i < count; i++) leat_buf_fmt(&list, "%s%s", i ? ", " : "", names[i]);
-  if (nearest.len)
-    status = leat_yaml_fail(&c->yaml, node, err,
-                            "'" LEAT_STR_FMT "' is not one of %s; did you mean '" LEAT_STR_FMT "'?",
-                            LEAT_STR_ARG(text), list.ptr, LEAT_STR_ARG(nearest));
-  else
-    status = leat_yaml_fail(&c->yaml, node, err, "'" LEAT_STR_FMT "' is not one of %s",
-                            LEAT_STR_ARG(text), list.ptr);
-  leat_buf_deinit(&list);
-  return status;
-}
-
-static leat_status read_count(const leat_config *c, const leat_yaml_node *section, const char *key,
-                              int64_t least, int64_t *out, leat_error *err) {
-  const leat_yaml_node *node = leat_yaml_get(section, key);
-  if (!node) return LEAT_OK;
-  leat_status status = leat_yaml_i64(&c->yaml, node, out, err);
-  if (!status && *out < least)
-    status = leat_yaml_fail(&c->yaml, node, err, "%s is %lld, expected at least %lld", key,
-                            (long long)*out, (long long)least);
-  return status;
-}
-
-// A scalar or a list of scalars, each handed to `add`.
-static leat_status read_strings(const leat_config *c, const leat_yaml_node *node, void *list,
-                                leat_error *err) {
-  LEAT_VEC(leat_str) *strs = list;
-  if (node->kind == LEAT_YAML_MAPPING)
-    return leat_yaml_fail(&c->yaml, node, err, "a list was expected");
-  size_t count = node->kind == LEAT_YAML_SEQUENCE ? node->count : 1;
-  for (size_t i = 0; i < count; i++) {
-    leat_str text;
-    leat_status status = leat_yaml_str(
-        &c->yaml, node->kind == LEAT_YAML_SEQUENCE ? node->items[i] : node, &text, err);
-    if (status) return status;
-    if (!leat_vec_push(strs, text)) return leat__oom(err, sizeof text);
-  }
-  return LEAT_OK;
-}
-
-// --- Parts --------------------------------------------------------------------------------------
-static leat_status read_estimator(leat_config *c, leat_error *err) {
-  static const char *const names[] = {"DNNClassifier", "DNNRegressor", "LinearClassifier",
-                                      "LinearRegressor"};
+static leat_status read_kind(leat_config *c, leat_error *err) {
   const leat_yaml_node *root = c->yaml.root, *node = leat_yaml_get(root, "estimator");
+  const char *names[ESTIMATORS];
+  leat_buf list = {0};
   int which = 0;
-  if (!node)
-    return leat_yaml_fail(
-        &c->yaml, root, err,
-        "no 'estimator' (DNNClassifier, DNNRegressor, LinearClassifier, LinearRegressor)");
-  leat_status status = choose(c, node, names, 4, &which, err);
-  if (status) return status;
-  c->linear = which >= 2;
-  c->head = which % 2 ? LEAT_HEAD_REGRESSION : LEAT_HEAD_BINARY;
-  const leat_yaml_node *units = leat_yaml_get(root, "hidden_units");
-  if (c->linear && units)
-    return leat_yaml_fail(&c->yaml, units, err, "a linear model has no hidden units");
-  if (!c->linear && (!units || units->kind != LEAT_YAML_SEQUENCE))
-    return leat_yaml_fail(&c->yaml, units ? units : node, err,
+  for (int i = 0; i < ESTIMATORS; i++) {
+    names[i] = estimators[i].name;
+    leat_buf_fmt(&list, "%s%s", i ? ", " : "", names[i]);
+  }
+  leat_status status = node ? leat__config_choose(c, node, names, ESTIMATORS, &which, err)
+                            : leat_yaml_fail(&c->yaml, root, err, "no 'estimator' (%s)", list.ptr);
+  leat_buf_deinit(&list);
+  c->has_part[LEAT_PART_DNN] = estimators[which].dnn;
+  c->has_part[LEAT_PART_LINEAR] = estimators[which].linear;
+  c->head = estimators[which].regressor ? LEAT_HEAD_REGRESSION : LEAT_HEAD_BINARY;
+  return status;
+}
+
+static leat_status read_units(leat_config *c, leat_error *err) {
+  const leat_yaml_node *root = c->yaml.root, *units = leat_yaml_get(root, "hidden_units");
+  bool dnn = c->has_part[LEAT_PART_DNN];
+  if (!units) units = leat_yaml_get(root, "dnn_hidden_units");
+  if (!dnn && units) return leat_yaml_fail(&c->yaml, units, err, "only a DNN has hidden units");
+  if (dnn && (!units || units->kind != LEAT_YAML_SEQUENCE))
+    return leat_yaml_fail(&c->yaml, units ? units : root, err,
                           "hidden_units: a list such as [100, 70, 50, 25] was expected");
   for (size_t i = 0; units && i < units->count; i++) {
     int64_t n;
-    if ((status = leat_yaml_i64(&c->yaml, units->items[i], &n, err))) return status;
+    leat_status status = leat_yaml_i64(&c->yaml, units->items[i], &n, err);
+    if (status) return status;
     if (n < 1 || n > 1 << 20)
       return leat_yaml_fail(&c->yaml, units->items[i], err, "%lld units", (long long)n);
     if (!leat_vec_push(&c->hidden_units, n)) return leat__oom(err, sizeof n);
   }
+  return LEAT_OK;
+}
+
+static leat_status read_estimator(leat_config *c, leat_error *err) {
+  const leat_yaml_node *root = c->yaml.root, *node;
+  leat_status status = read_kind(c, err);
+  if (!status) status = read_units(c, err);
   static const char *const activations[] = {"relu", "tanh", "sigmoid", "elu",
                                             "selu", "gelu", "swish",   "linear"};
   static const char *const reductions[] = {"sum", "mean"};
-  int activation = 0, reduction = 0;
-  if ((node = leat_yaml_get(root, "activation")))
-    status = choose(c, node, activations, 8, &activation, err);
+  static const char *const combiners[] = {"mean", "sum", "sqrtn"};
+  int activation = 0, reduction = 0, combiner = LEAT_COMBINER_SUM;
+  if (!status && (node = leat_yaml_get(root, "activation")))
+    status = leat__config_choose(c, node, activations, 8, &activation, err);
   if (!status && (node = leat_yaml_get(root, "loss_reduction")))
-    status = choose(c, node, reductions, 2, &reduction, err);
+    status = leat__config_choose(c, node, reductions, 2, &reduction, err);
+  if (!status && (node = leat_yaml_get(root, "linear_sparse_combiner")))
+    status = leat__config_choose(c, node, combiners, 3, &combiner, err);
+  if (!status && (node = leat_yaml_get(root, "dropout")))
+    status = leat_yaml_f64(&c->yaml, node, &c->dropout, err);
+  if (!status && !(c->dropout >= 0 && c->dropout < 1))
+    status = leat_yaml_fail(&c->yaml, node, err, "dropout is a share from 0 to below 1");
+  if (!status && (node = leat_yaml_get(root, "batch_norm")))
+    status = leat_yaml_bool(&c->yaml, node, &c->batch_norm, err);
+  if (!status && (node = leat_yaml_get(root, "weight_column")))
+    status = leat_yaml_str(&c->yaml, node, &c->weight_column, err);
+  c->linear_combiner = (leat_combiner)combiner;
   c->activation = (leat_activation)activation;
   c->mean_loss = reduction == 1;
-  return status;
-}
-
-typedef struct setting {
-  const char *name;
-  double *value;
-} setting;
-
-static leat_status read_optimizer(leat_config *c, leat_error *err) {
-  static const char *const names[] = {"sgd", "momentum", "adagrad", "adam", "ftrl"};
-  static const double rates[] = {0.01, 0.01, 0.05, 0.001, 0.05};
-  const leat_yaml_node *node = leat_yaml_get(c->yaml.root, "optimizer"), *settings = NULL;
-  leat_optimizer *o = &c->optimizer;
-  int kind = c->linear ? LEAT_FTRL : LEAT_ADAGRAD;
-  leat_status status = LEAT_OK;
-  if (node && node->kind == LEAT_YAML_MAPPING) {
-    if (node->count != 1)
-      return leat_yaml_fail(&c->yaml, node, err,
-                            "one optimizer was expected, as in {adagrad: {learning_rate: 0.05}}");
-    settings = node->items[0];
-    node = node->keys[0];
-  }
-  if (node) status = choose(c, node, names, 5, &kind, err);
-  if (status) return status;
-  *o = (leat_optimizer){.kind = (leat_optimizer_kind)kind,
-                        .learning_rate = rates[kind],
-                        .momentum = 0.9,
-                        .beta1 = 0.9,
-                        .beta2 = 0.999,
-                        .epsilon = 1e-8,
-                        .initial_accumulator = 0.1};
-  if (kind == LEAT_FTRL && c->features.count) {  // tf.estimator: min(0.2, 1/sqrt(columns))
-    double rate = 1;
-    while (rate * rate < (double)c->features.count) rate += 1e-3;
-    o->learning_rate = 1 / rate < 0.2 ? 1 / rate : 0.2;
-  }
-  const setting all[] = {{"learning_rate", &o->learning_rate},
-                         {"momentum", &o->momentum},
-                         {"beta1", &o->beta1},
-                         {"beta2", &o->beta2},
-                         {"epsilon", &o->epsilon},
-                         {"initial_accumulator", &o->initial_accumulator},
-                         {"l1", &o->l1},
-                         {"l2", &o->l2}};
-  leat_str known[9];
-  for (int i = 0; i < 8; i++) known[i] = leat_str_of(all[i].name);
-  known[8] = LEAT_STR("nesterov");
-  for (size_t i = 0; !status && settings && i < settings->count; i++) {
-    int found = -1;
-    for (int k = 0; k < 9; k++)
-      if (leat_str_eq(known[k], settings->keys[i]->text)) found = k;
-    if (found < 0)
-      status = unknown_field(c, settings->keys[i], "optimizer", known, 9, err);
-    else if (found == 8)
-      status = leat_yaml_bool(&c->yaml, settings->items[i], &o->nesterov, err);
-    else
-      status = leat_yaml_f64(&c->yaml, settings->items[i], all[found].value, err);
-  }
-  if (!status && !(o->learning_rate > 0))
-    status = leat_yaml_fail(&c->yaml, node ? node : c->yaml.root, err, "learning_rate is %g",
-                            o->learning_rate);
   return status;
 }
 
 static leat_status read_label(leat_config *c, leat_error *err) {
   const leat_yaml_node *label = leat_yaml_get(c->yaml.root, "label");
   if (!label) return leat_yaml_fail(&c->yaml, c->yaml.root, err, "no 'label'");
-  leat_status status = check_fields(c, label, "label", err);
+  leat_status status = leat__config_check(c, label, "label", err);
   const leat_yaml_node *column = leat_yaml_get(label, "column"),
                        *words = leat_yaml_get(label, "vocabulary"),
                        *strip = leat_yaml_get(label, "strip");
@@ -244,7 +147,7 @@ static leat_status read_label(leat_config *c, leat_error *err) {
   if (!status) status = leat_yaml_str(&c->yaml, column, &c->label, err);
   c->label_strip = LEAT_STR(" \t");
   if (!status && strip) status = leat_yaml_str(&c->yaml, strip, &c->label_strip, err);
-  if (!status && words) status = read_strings(c, words, &c->label_vocabulary, err);
+  if (!status && words) status = leat__config_strings(c, words, &c->label_vocabulary, err);
   if (status || c->head == LEAT_HEAD_REGRESSION) return status;
   if (c->label_vocabulary.count < 2)
     return leat_yaml_fail(&c->yaml, words ? words : label, err,
@@ -256,118 +159,6 @@ static leat_status read_label(leat_config *c, leat_error *err) {
         return leat_yaml_fail(&c->yaml, words->items[i], err,
                               "class '" LEAT_STR_FMT "' is listed twice",
                               LEAT_STR_ARG(c->label_vocabulary.at[i]));
-  return LEAT_OK;
-}
-
-static leat_status read_numeric(const leat_config *c, const leat_yaml_node *node, leat_feature *f,
-                                leat_error *err) {
-  f->kind = LEAT_FEATURE_NUMERIC;
-  if (leat_yaml_is_null(node)) return LEAT_OK;
-  static const leat_str known[] = {{"normalize", 9}};
-  static const char *const ways[] = {"none", "z_score"};
-  int way = 0;
-  leat_status status = LEAT_OK;
-  if (node->kind != LEAT_YAML_MAPPING)
-    return leat_yaml_fail(&c->yaml, node, err, "numeric: {normalize: z_score} or {} was expected");
-  for (size_t i = 0; !status && i < node->count; i++) {
-    if (!leat_str_eq(node->keys[i]->text, known[0]))
-      status = unknown_field(c, node->keys[i], "numeric", known, 1, err);
-    else
-      status = choose(c, node->items[i], ways, 2, &way, err);
-  }
-  f->z_score = way == 1;
-  return status;
-}
-
-static leat_status read_vocabulary(const leat_config *c, const leat_yaml_node *node,
-                                   leat_feature *f, leat_error *err) {
-  f->kind = LEAT_FEATURE_VOCABULARY;
-  f->auto_vocabulary = node->kind == LEAT_YAML_SCALAR && leat_str_eq(node->text, LEAT_STR("auto"));
-  if (f->auto_vocabulary) return LEAT_OK;
-  if (node->kind != LEAT_YAML_SEQUENCE || !node->count)
-    return leat_yaml_fail(&c->yaml, node, err,
-                          "vocabulary: 'auto' or a list of words was expected");
-  return read_strings(c, node, &f->vocabulary, err);
-}
-
-static leat_status read_boundaries(const leat_config *c, const leat_yaml_node *node,
-                                   leat_feature *f, leat_error *err) {
-  f->kind = LEAT_FEATURE_BUCKETS;
-  if (node->kind != LEAT_YAML_SEQUENCE || !node->count)
-    return leat_yaml_fail(&c->yaml, node, err, "buckets: a list of boundaries was expected");
-  for (size_t i = 0; i < node->count; i++) {
-    double edge;
-    leat_status status = leat_yaml_f64(&c->yaml, node->items[i], &edge, err);
-    if (status) return status;
-    if (i && !(edge > f->boundaries.at[i - 1]))
-      return leat_yaml_fail(&c->yaml, node->items[i], err, "boundaries must ascend");
-    if (!leat_vec_push(&f->boundaries, edge)) return leat__oom(err, sizeof edge);
-  }
-  return LEAT_OK;
-}
-
-static leat_status read_feature(const leat_config *c, const leat_yaml_node *key,
-                                const leat_yaml_node *node, leat_feature *f, leat_error *err) {
-  static const leat_str known[] = {
-      {"numeric", 7}, {"vocabulary", 10}, {"hash", 4}, {"buckets", 7}, {"embedding", 9}};
-  f->name = key->text;
-  if (node->kind != LEAT_YAML_MAPPING || !node->count)
-    return leat_yaml_fail(
-        &c->yaml, node, err,
-        "feature '" LEAT_STR_FMT
-        "': {numeric: ...}, {vocabulary: ...}, {hash: ...} or {buckets: ...} was expected",
-        LEAT_STR_ARG(f->name));
-  int kinds = 0;
-  leat_status status = LEAT_OK;
-  for (size_t i = 0; !status && i < node->count; i++) {
-    int which = -1;
-    for (int k = 0; k < 5; k++)
-      if (leat_str_eq(node->keys[i]->text, known[k])) which = k;
-    kinds += which >= 0 && which < 4;
-    switch (which) {
-      case 0: status = read_numeric(c, node->items[i], f, err); break;
-      case 1: status = read_vocabulary(c, node->items[i], f, err); break;
-      case 2:
-        f->kind = LEAT_FEATURE_HASH;
-        status = read_count(c, node, "hash", 1, &f->buckets, err);
-        break;
-      case 3: status = read_boundaries(c, node->items[i], f, err); break;
-      case 4: status = read_count(c, node, "embedding", 1, &f->embedding, err); break;
-      default: status = unknown_field(c, node->keys[i], "a feature", known, 5, err);
-    }
-  }
-  if (!status && kinds != 1)
-    status = leat_yaml_fail(&c->yaml, node, err,
-                            "feature '" LEAT_STR_FMT
-                            "' needs exactly one of numeric, vocabulary, hash, buckets",
-                            LEAT_STR_ARG(f->name));
-  if (!status && f->embedding && f->kind == LEAT_FEATURE_NUMERIC)
-    status = leat_yaml_fail(&c->yaml, node, err, "a numeric feature has no embedding");
-  return status;
-}
-
-// TensorFlow's input layer sorts by the derived column's name.
-static int by_column_name(const void *a, const void *b) {
-  leat_buf x = {0}, y = {0};
-  leat_feature_column_name(a, &x);
-  leat_feature_column_name(b, &y);
-  int order = leat_str_cmp(leat_buf_view(&x), leat_buf_view(&y));
-  leat_buf_deinit(&x);
-  leat_buf_deinit(&y);
-  return order;
-}
-
-static leat_status read_features(leat_config *c, leat_error *err) {
-  const leat_yaml_node *node = leat_yaml_get(c->yaml.root, "features");
-  if (!node || node->kind != LEAT_YAML_MAPPING || !node->count)
-    return leat_yaml_fail(&c->yaml, node ? node : c->yaml.root, err, "no 'features'");
-  for (size_t i = 0; i < node->count; i++) {
-    leat_feature f = {0};
-    leat_status status = read_feature(c, node->keys[i], node->items[i], &f, err);
-    if (!leat_vec_push(&c->features, f) && !status) status = leat__oom(err, sizeof f);
-    if (status) return status;
-  }
-  qsort(c->features.at, c->features.count, sizeof *c->features.at, by_column_name);
   return LEAT_OK;
 }
 
@@ -388,8 +179,8 @@ static leat_status read_csv(leat_config *c, const leat_yaml_node *data, leat_err
   if (!csv || !columns)
     return leat_yaml_fail(&c->yaml, csv ? csv : data, err,
                           "data.csv.columns: the names of the columns were expected");
-  leat_status status = check_fields(c, csv, "data.csv", err);
-  if (!status) status = read_strings(c, columns, &names, err);
+  leat_status status = leat__config_check(c, csv, "data.csv", err);
+  if (!status) status = leat__config_strings(c, columns, &names, err);
   if (!status) status = read_char(c, csv, "delimiter", &c->csv.delimiter, err);
   if (!status) status = read_char(c, csv, "comment", &c->csv.comment, err);
   if (!status && (node = leat_yaml_get(csv, "header")))
@@ -403,63 +194,54 @@ static leat_status read_csv(leat_config *c, const leat_yaml_node *data, leat_err
   return status;
 }
 
-static int find_column(const leat_config *c, leat_str name) {
-  for (size_t i = 0; i < c->columns.count; i++)
-    if (leat_str_eq(c->columns.at[i].name, name)) return (int)i;
-  return -1;
+// Gives a column of the files a type, once.
+static leat_status type_column(leat_config *c, leat_str name, leat_dtype dtype, const char *key,
+                               leat_error *err) {
+  const leat_yaml_node *at = leat_yaml_get(c->yaml.root, key);
+  int column = leat__config_column(c, name);
+  if (at && at->kind == LEAT_YAML_MAPPING && leat_yaml_get(at, "column"))
+    at = leat_yaml_get(at, "column");
+  if (column < 0) return leat__config_no_column(c, at ? at : c->yaml.root, name, err);
+  if (c->columns.at[column].dtype)
+    return leat_yaml_fail(&c->yaml, at, err, "the %s '" LEAT_STR_FMT "' is a feature too", key,
+                          LEAT_STR_ARG(name));
+  c->columns.at[column].dtype = dtype;
+  return leat_vec_push(&c->batch_columns, column) ? LEAT_OK : leat__oom(err, sizeof column);
 }
 
-static leat_status no_column(const leat_config *c, const leat_yaml_node *at, leat_str name,
-                             leat_error *err) {
-  leat_str names[256];
-  size_t count = 0;
-  for (; count < c->columns.count && count < 256; count++) names[count] = c->columns.at[count].name;
-  leat_str nearest = leat_str_nearest(name, names, count);
-  if (nearest.len)
-    return leat_yaml_fail(&c->yaml, at, err,
-                          "the data have no column '" LEAT_STR_FMT "'; did you mean '" LEAT_STR_FMT
-                          "'?",
-                          LEAT_STR_ARG(name), LEAT_STR_ARG(nearest));
-  return leat_yaml_fail(&c->yaml, at, err, "the data have no column '" LEAT_STR_FMT "'",
-                        LEAT_STR_ARG(name));
-}
-
-// Gives each column the dtype that its feature (or the label) reads.
+// Gives each column the dtype that features, label and weights read.
 static leat_status type_columns(leat_config *c, leat_error *err) {
-  const leat_yaml_node *features = leat_yaml_get(c->yaml.root, "features"),
-                       *label = leat_yaml_get(c->yaml.root, "label");
-  for (size_t i = 0; i < c->features.count; i++) {
-    const leat_feature *f = &c->features.at[i];
-    int at = find_column(c, f->name);
-    const leat_yaml_node *key = features;
-    for (size_t k = 0; k < features->count; k++)
-      if (leat_str_eq(features->keys[k]->text, f->name)) key = features->keys[k];
-    if (at < 0) return no_column(c, key, f->name, err);
-    c->columns.at[at].dtype = leat_feature_is_string(f) ? LEAT_DTYPE_STRING : LEAT_DTYPE_F32;
-    if (!leat_vec_push(&c->feature_columns, at)) return leat__oom(err, sizeof at);
+  leat_status status = LEAT_OK;
+  for (size_t i = 0; !status && i < c->inputs.count; i++) {
+    const leat_raw_column *input = &c->inputs.at[i];
+    int at = leat__config_column(c, input->name);
+    if (at < 0)
+      return leat__config_no_column(c, leat_yaml_get(c->yaml.root, "features"), input->name, err);
+    leat_csv_column *column = &c->columns.at[at];
+    column->dtype = input->dtype;
+    column->has_default = input->missing_is_nan;
+    if (input->missing_is_nan) column->default_text = LEAT_STR("nan");
+    if (!leat_vec_push(&c->batch_columns, at)) status = leat__oom(err, sizeof at);
   }
-  c->label_column = find_column(c, c->label);
-  if (c->label_column < 0) return no_column(c, leat_yaml_get(label, "column"), c->label, err);
-  if (c->columns.at[c->label_column].dtype)
-    return leat_yaml_fail(&c->yaml, label, err, "the label '" LEAT_STR_FMT "' is a feature too",
-                          LEAT_STR_ARG(c->label));
-  c->columns.at[c->label_column].dtype =
-      c->head == LEAT_HEAD_REGRESSION ? LEAT_DTYPE_F32 : LEAT_DTYPE_STRING;
+  leat_dtype label = c->head == LEAT_HEAD_REGRESSION ? LEAT_DTYPE_F32 : LEAT_DTYPE_STRING;
+  if (!status) status = type_column(c, c->label, label, "label", err);
+  if (!status && c->weight_column.len)
+    status = type_column(c, c->weight_column, LEAT_DTYPE_F32, "weight_column", err);
   c->csv.columns = c->columns.at;
   c->csv.column_count = (int)c->columns.count;
-  return LEAT_OK;
+  return status;
 }
 
 static leat_status read_data(leat_config *c, leat_error *err) {
   const leat_yaml_node *data = leat_yaml_get(c->yaml.root, "data"), *node;
   if (!data) return leat_yaml_fail(&c->yaml, c->yaml.root, err, "no 'data'");
-  leat_status status = check_fields(c, data, "data", err);
+  leat_status status = leat__config_check(c, data, "data", err);
   if (!status) status = read_csv(c, data, err);
   if (!status && (node = leat_yaml_get(data, "train")))
-    status = read_strings(c, node, &c->train_files, err);
+    status = leat__config_strings(c, node, &c->train_files, err);
   if (!status && (node = leat_yaml_get(data, "eval")))
-    status = read_strings(c, node, &c->eval_files, err);
-  return status ? status : type_columns(c, err);
+    status = leat__config_strings(c, node, &c->eval_files, err);
+  return status;
 }
 
 static leat_status read_training(leat_config *c, leat_error *err) {
@@ -480,21 +262,21 @@ static leat_status read_training(leat_config *c, leat_error *err) {
                 {"keep_checkpoint_max", &c->keep_checkpoint_max, 1},
                 {"log_steps", &c->log_steps, 1},
                 {"threads", &c->threads, 1}};
-  leat_status status = check_fields(c, train, "train", err);
+  leat_status status = leat__config_check(c, train, "train", err);
   for (size_t i = 0; !status && i < sizeof counts / sizeof *counts; i++)
-    status = read_count(c, train, counts[i].key, counts[i].least, counts[i].value, err);
+    status = leat__config_count(c, train, counts[i].key, counts[i].least, counts[i].value, err);
   c->eval_batch_size = c->batch_size;
-  if (!status) status = check_fields(c, eval, "eval", err);
-  if (!status) status = read_count(c, eval, "batch_size", 1, &c->eval_batch_size, err);
-  if (!status) status = read_count(c, eval, "steps", 0, &c->eval_steps, err);
-  if (!status) status = check_fields(c, out, "export", err);
+  if (!status) status = leat__config_check(c, eval, "eval", err);
+  if (!status) status = leat__config_count(c, eval, "batch_size", 1, &c->eval_batch_size, err);
+  if (!status) status = leat__config_count(c, eval, "steps", 0, &c->eval_steps, err);
+  if (!status) status = leat__config_check(c, out, "export", err);
   c->export_name = LEAT_STR("estimator");
   const leat_yaml_node *name = leat_yaml_get(out, "name");
   if (!status && name) status = leat_yaml_str(&c->yaml, name, &c->export_name, err);
   return status;
 }
 
-// --- Overrides ----------------------------------------------------------------------------------
+// --- Overrides -----------------------------------------------------------------------------------
 static leat_status apply_override(leat_config *c, const leat_override *o, leat_error *err) {
   leat_str rest = leat_str_of(o->path);
   leat_yaml_node *node = c->yaml.root;
@@ -534,7 +316,7 @@ static leat_status apply_override(leat_config *c, const leat_override *o, leat_e
   return kept ? leat_yaml_set(&c->yaml, node, key, kept, err) : leat__oom(err, 1);
 }
 
-// --- Whole --------------------------------------------------------------------------------------
+// --- Whole ---------------------------------------------------------------------------------------
 leat_status leat_config_parse(leat_config *c, leat_str text, const char *file,
                               const leat_override *overrides, size_t count, leat_error *err) {
   *c = (leat_config){0};
@@ -544,12 +326,13 @@ leat_status leat_config_parse(leat_config *c, leat_str text, const char *file,
   if (!status && c->yaml.root->kind != LEAT_YAML_MAPPING)
     status = leat_yaml_fail(&c->yaml, c->yaml.root, err, "a mapping of fields was expected");
   for (size_t i = 0; !status && i < count; i++) status = apply_override(c, &overrides[i], err);
-  if (!status) status = check_fields(c, c->yaml.root, "", err);
+  if (!status) status = leat__config_check(c, c->yaml.root, "", err);
   if (!status) status = read_estimator(c, err);
   if (!status) status = read_label(c, err);
-  if (!status) status = read_features(c, err);
-  if (!status) status = read_optimizer(c, err);
   if (!status) status = read_data(c, err);
+  if (!status) status = leat__config_features(c, err);
+  if (!status) status = leat__config_optimizers(c, err);
+  if (!status) status = type_columns(c, err);
   if (!status) status = read_training(c, err);
   if (status) leat_config_deinit(c);
   return status;
@@ -566,15 +349,13 @@ leat_status leat_config_load(leat_config *c, const char *path, const leat_overri
 }
 
 void leat_config_deinit(leat_config *c) {
-  for (size_t i = 0; i < c->features.count; i++) {
-    leat_vec_deinit(&c->features.at[i].vocabulary);
-    leat_vec_deinit(&c->features.at[i].boundaries);
-  }
-  leat_vec_deinit(&c->features);
+  leat_features_deinit(&c->features);
+  for (int i = 0; i < LEAT_PART_COUNT; i++) leat_vec_deinit(&c->part_features[i]);
+  leat_vec_deinit(&c->inputs);
   leat_vec_deinit(&c->hidden_units);
   leat_vec_deinit(&c->label_vocabulary);
   leat_vec_deinit(&c->columns);
-  leat_vec_deinit(&c->feature_columns);
+  leat_vec_deinit(&c->batch_columns);
   leat_vec_deinit(&c->train_files);
   leat_vec_deinit(&c->eval_files);
   leat_yaml_deinit(&c->yaml);

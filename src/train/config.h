@@ -9,6 +9,7 @@
 #include "features/features.h"
 #include "formats/csv.h"
 #include "formats/yaml.h"
+#include "train/optimizer.h"
 
 typedef enum leat_head { LEAT_HEAD_BINARY, LEAT_HEAD_MULTI_CLASS, LEAT_HEAD_REGRESSION } leat_head;
 typedef enum leat_activation {
@@ -21,41 +22,41 @@ typedef enum leat_activation {
   LEAT_ACTIVATION_SWISH,
   LEAT_ACTIVATION_LINEAR,
 } leat_activation;
-typedef enum leat_optimizer_kind {
-  LEAT_SGD,
-  LEAT_MOMENTUM,
-  LEAT_ADAGRAD,
-  LEAT_ADAM,
-  LEAT_FTRL
-} leat_optimizer_kind;
-
-typedef struct leat_optimizer {
-  leat_optimizer_kind kind;
-  double learning_rate, momentum, beta1, beta2, epsilon, initial_accumulator, l1, l2;
-  bool nesterov;
-} leat_optimizer;
+// The parts of a model, each with its own features and optimiser; their logits are added.
+typedef enum leat_part { LEAT_PART_DNN, LEAT_PART_LINEAR, LEAT_PART_COUNT } leat_part;
 
 typedef struct leat_config {
   leat_yaml yaml;
   leat_arena arena;
-  bool linear;  // Linear*, else DNN*
+  bool has_part[LEAT_PART_COUNT];  // neither: a baseline, which is a bias alone
   leat_head head;
   LEAT_VEC(int64_t) hidden_units;
   leat_activation activation;
-  leat_optimizer optimizer;
-  bool mean_loss;          // loss_reduction: mean; default sum, as tf.estimator v1
-  leat_features features;  // in byte order of their derived columns' names
+  double dropout;   // share of each hidden layer's units left out in training
+  bool batch_norm;  // after each hidden layer's activation
+  leat_optimizer optimizers[LEAT_PART_COUNT];
+  leat_combiner linear_combiner;  // of several values in a linear model
+  bool mean_loss;                 // loss_reduction: mean; default sum, as tf.estimator v1
+  leat_features features;         // in the order of the file
+  LEAT_VEC(int) part_features[LEAT_PART_COUNT];  // in byte order of their columns' names
+  leat_raw_columns inputs;                       // what the features read
+  leat_str weight_column;                        // weighs the rows; empty = none
   leat_str label, label_strip;
   LEAT_VEC(leat_str) label_vocabulary;
   LEAT_VEC(leat_csv_column) columns;  // of the files; dtypes as the features need them
   int label_column;                   // index among columns
-  LEAT_VEC(int) feature_columns;      // by feature: index among columns
+  LEAT_VEC(int) batch_columns;        // by tensor of a batch (see below): index among columns
   leat_csv_options csv;
   LEAT_VEC(leat_str) train_files, eval_files;
   int64_t batch_size, steps, epochs, seed, shuffle, save_checkpoints_steps, keep_checkpoint_max;
   int64_t log_steps, threads, eval_batch_size, eval_steps;
   leat_str export_name;
 } leat_config;
+
+// A batch has a tensor for each input, then the label, then the weights if there are any.
+static inline int leat_config_batch_size(const leat_config *c) {
+  return (int)c->inputs.count + 1 + (c->weight_column.len > 0);
+}
 
 // One option `path=value` laid over the file; lists separated by commas.
 typedef struct leat_override {

@@ -17,7 +17,7 @@ struct leat_input_source {
   int64_t shuffle, block_rows;
   bool repeat, ended;
   uint64_t seed;
-  int columns;          // features, then the label
+  int columns;          // inputs, the label, weights
   leat_tensor **all;    // columns of the file, block at hand
   leat_tensor **block;  // by column
   int64_t rows;         // of the block
@@ -66,7 +66,7 @@ leat_status leat_source_open(leat_input_source **out, const leat_config *config,
   s->block_rows = shuffle > 1 ? shuffle : PLAIN_BLOCK;
   s->repeat = repeat;
   s->seed = seed;
-  s->columns = (int)config->features.count + 1;
+  s->columns = leat_config_batch_size(config);
   s->all = leat__calloc(config->columns.count + 1, sizeof *s->all);
   s->block = leat__calloc((size_t)s->columns + 1, sizeof *s->block);
   leat_status status = s->all && s->block ? expand(s, files, file_count, err) : leat__oom(err, 1);
@@ -130,7 +130,7 @@ static leat_status permute(leat_input_source *s, leat_error *err) {
 
 // A label outside of its vocabulary is reported with its place in the file.
 static leat_status check_labels(leat_input_source *s, leat_error *err) {
-  const leat_tensor *label = s->block[s->columns - 1];
+  const leat_tensor *label = s->block[s->config->inputs.count];
   if (s->config->head == LEAT_HEAD_REGRESSION) return LEAT_OK;
   for (int64_t i = 0; i < s->rows; i++) {
     leat_str text = leat_str_strip(leat_tensor_str(label, i), s->config->label_strip);
@@ -149,6 +149,20 @@ static leat_status check_labels(leat_input_source *s, leat_error *err) {
   return LEAT_OK;
 }
 
+// Weights are finite and not negative.
+static leat_status check_weights(leat_input_source *s, leat_error *err) {
+  const leat_tensor *weights = s->config->weight_column.len ? s->block[s->columns - 1] : NULL;
+  for (int64_t i = 0; weights && i < s->rows; i++) {
+    float w = ((const float *)leat_tensor_data(weights))[i];
+    if (w >= 0 && w - w == 0) continue;
+    char place[PLACE];
+    leat_csv_place(s->csv, i, place, sizeof place);
+    return leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s: " LEAT_STR_FMT ": the weight is %g",
+                          place, LEAT_STR_ARG(s->config->weight_column), (double)w);
+  }
+  return LEAT_OK;
+}
+
 static leat_status note_places(leat_input_source *s, leat_error *err) {
   leat_csv_position *places = leat__realloc(s->places, sizeof *places * (size_t)(s->rows + 1));
   if (!places) return leat__oom(err, sizeof *places * (size_t)s->rows);
@@ -161,12 +175,10 @@ static leat_status load_block(leat_input_source *s, leat_error *err) {
   drop_block(s);
   leat_status status = leat_csv_read(s->csv, s->block_rows, s->all, &s->rows, err);
   if (status) return status;
-  for (int i = 0; i < s->columns; i++) {
-    int column = i + 1 < s->columns ? s->config->feature_columns.at[i] : s->config->label_column;
-    s->block[i] = s->all[column];
-  }
+  for (int i = 0; i < s->columns; i++) s->block[i] = s->all[s->config->batch_columns.at[i]];
   if (!s->rows) return LEAT_OK;
   status = check_labels(s, err);
+  if (!status) status = check_weights(s, err);
   if (!status) status = note_places(s, err);
   return status ? status : permute(s, err);
 }
@@ -193,9 +205,15 @@ static leat_status next_block(leat_input_source *s, leat_error *err) {
 // --- Batches ------------------------------------------------------------------------------------
 static void take_numbers(const leat_tensor *from, const int64_t *order, int64_t count,
                          leat_tensor *out, int64_t at) {
-  const float *x = leat_tensor_data(from);
-  float *y = (float *)leat_tensor_data(out) + at;
-  for (int64_t i = 0; i < count; i++) y[i] = x[order[i]];
+  if (leat_tensor_dtype(from) == LEAT_DTYPE_F32) {
+    const float *x = leat_tensor_data(from);
+    float *y = (float *)leat_tensor_data(out) + at;
+    for (int64_t i = 0; i < count; i++) y[i] = x[order[i]];
+  } else {
+    const int64_t *x = leat_tensor_data(from);
+    int64_t *y = (int64_t *)leat_tensor_data(out) + at;
+    for (int64_t i = 0; i < count; i++) y[i] = x[order[i]];
+  }
 }
 
 typedef struct part {  // rows of one block that go into a batch

@@ -23,8 +23,8 @@ leat_status leat_source_open(leat_input_source **out, const leat_config *config,
                              const leat_str *files, size_t file_count, int64_t shuffle, bool repeat,
                              uint64_t seed, leat_error *err);
 void leat_source_close(leat_input_source *s);
-// The next batch of up to `size` rows: one tensor a feature, then the label (if wanted; the caller
-// drops the references). *rows 0 at the end of the data.
+// The next batch of up to `size` rows (see leat_config_batch_size; the caller drops the
+// references). *rows 0 at the end of the data.
 leat_status leat_source_next(leat_input_source *s, int64_t size, leat_tensor **out, int64_t *rows,
                              leat_error *err);
 leat_input_position leat_source_tell(const leat_input_source *s);

@@ -23,27 +23,25 @@ struct leat_job {
 // --- Opening ------------------------------------------------------------------------------------
 static bool needs_analysis(const leat_config *c) {
   for (size_t i = 0; i < c->features.count; i++)
-    if (c->features.at[i].auto_vocabulary ||
-        (c->features.at[i].kind == LEAT_FEATURE_NUMERIC && c->features.at[i].z_score))
-      return true;
+    if (leat_feature_needs_analysis(&c->features.at[i])) return true;
   return false;
 }
 
 static leat_status analyse(leat_config *c, leat_error *err) {
   leat_input_source *source = NULL;
   leat_analysis *analysis = NULL;
-  leat_tensor **columns = leat__calloc(c->features.count + 2, sizeof *columns);
+  int count = leat_config_batch_size(c);
+  leat_tensor **columns = leat__calloc((size_t)count + 1, sizeof *columns);
   int64_t rows = 1;
   leat_status status = columns ? LEAT_OK : leat__oom(err, sizeof *columns);
   if (!status)
     status =
         leat_source_open(&source, c, c->train_files.at, c->train_files.count, 0, false, 0, err);
-  if (!status) status = leat_analysis_new(&analysis, &c->features, err);
+  if (!status) status = leat_analysis_new(&analysis, &c->features, &c->inputs, err);
   while (!status && rows) {
     status = leat_source_next(source, 8192, columns, &rows, err);
     if (!status && rows) status = leat_analysis_add(analysis, columns, err);
-    for (size_t i = 0; i <= c->features.count; i++)
-      leat_tensor_unref(columns[i]), columns[i] = NULL;
+    for (int i = 0; columns && i < count; i++) leat_tensor_unref(columns[i]), columns[i] = NULL;
   }
   if (!status) status = leat_analysis_finish(analysis, &c->features, &c->arena, err);
   leat_analysis_free(analysis);
@@ -258,7 +256,7 @@ static leat_status loop(trainer *t, leat_error *err) {
 leat_status leat_job_train(leat_job *job, leat_error *err) {
   const leat_config *c = job->config;
   trainer t = {.job = job,
-               .columns = (int)c->features.count + 1,
+               .columns = leat_config_batch_size(c),
                .first_step = job->progress.step,
                .started = leat_clock_ns()};
   if (job->progress.step >= c->steps) return LEAT_OK;
@@ -295,7 +293,7 @@ static leat_status write_metrics(leat_job *job, const leat_metric_values *m, lea
 static leat_status eval_batches(leat_job *job, leat_error *err) {
   const leat_config *c = job->config;
   leat_input_source *source = NULL;
-  int columns = (int)c->features.count + 1;
+  int columns = leat_config_batch_size(c);
   leat_tensor **batch = leat__calloc((size_t)columns + 1, sizeof *batch);
   leat_status status = batch ? leat_exec_run(job->reset, job->state, NULL, 0, NULL, err)
                              : leat__oom(err, sizeof *batch);

@@ -67,6 +67,7 @@ verdict layer_case(scene *s);
 verdict loss_case(scene *s);
 verdict optimizer_case(scene *s);
 verdict metric_case(scene *s);
+verdict feature_case(scene *s);
 verdict whole_case(scene *s);
 
 #endif

@@ -151,6 +151,7 @@ static const struct {
               {"losses", loss_case},
               {"optimizers", optimizer_case},
               {"metrics", metric_case},
+              {"feature_columns", feature_case},
               {"whole_model", whole_case}};
 
 node *read_tree(const char *path) {
