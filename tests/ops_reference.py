@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The interpreter against numpy: every op that is not control flow, random shapes, edge values."""
+"""The interpreter against numpy and plain Python: every op of the table, random shapes, edge values."""
 # SPDX-License-Identifier: Apache-2.0
 import json
 import os
@@ -75,8 +75,10 @@ def shape(rank=None, most=6):
 
 
 class Case:
-    def __init__(self, text, inputs, want, ulp=0, exact=False):
+    """A graph, its inputs and variables, and what must come of it. fails: part of the error it must give instead."""
+    def __init__(self, text, inputs, want, ulp=0, variables=None, after=None, fails=None, says=None):
         self.text, self.inputs, self.want, self.ulp = text, inputs, want, ulp
+        self.variables, self.after, self.fails, self.says = variables, after, fails, says
 
 
 def typed(a):
@@ -298,7 +300,7 @@ def reductions():
                 if not exclusive:
                     want[pos(k)] = acc
         yield "cumulate", make("cumulate", [x], f"axis={axis} kind={kind} exclusive={exclusive} reverse={reverse}", [want])
-    for i in range(SHAPES):
+    for i in range(3 * SHAPES):
         rank = int(rng.integers(1, 4))
         s = tuple(int(v) for v in rng.integers(3, 7, rank))
         w, st, dil = rng.integers(1, 3, rank), rng.integers(1, 3, rank), rng.integers(1, 3, rank)
@@ -539,6 +541,304 @@ def random_case():
         yield "random_bits", make("random_bits", ins, f'name="" type=u32 dims=[{n}]', [np.array(want, np.uint32)])
 
 
+HEAD = "leat graph 1\nnumerics 1\n"
+
+
+def func(name, inputs, lines, results):
+    """inputs: (name, type) pairs; a line may use $NAME for a value; `results` are (name, value) pairs."""
+    number = {n: i for i, (n, _) in enumerate(inputs)}
+    text = f"func {name}({', '.join(f'{n}: {t}' for n, t in inputs)}) {{\n"
+    at = len(inputs)
+    for names, call, types in lines:
+        for n in sorted(number, key=len, reverse=True):
+            call = call.replace(f"${n}", f"%{number[n]}")
+        for n in names:
+            number[n] = at
+            at += 1
+        left = ", ".join(f"%{number[n]}" for n in names)
+        text += f"  {left + ' = ' if names else ''}{call}{' : ' + ', '.join(types) if types else ''}\n"
+    return text + "  return " + ", ".join(f"{n}=%{number[v]}" for n, v in results) + "\n}\n"
+
+
+def floats(s):
+    return draw(s, np.float32, -3, 3)
+
+
+def control():
+    for i in range(SHAPES):
+        s = shape()
+        x, y, t = floats(s), floats(s), typed(floats(s))
+        add = func("f", [("a", t), ("b", t)], [(["c"], "add($a, $b)", [t]), (["d"], "mul($c, $b)", [t])], [("c", "c"), ("d", "d")])
+        sub = func("g", [("a", t), ("b", t)], [(["c"], "sub($a, $b)", [t]), (["d"], "max($a, $b)", [t])], [("c", "c"), ("d", "d")])
+        main = func("main", [("x", t), ("y", t)], [(["p", "q"], "call($x, $y) func=f", [t, t])], [("p", "p"), ("q", "q")])
+        yield "call", Case(HEAD + add + main, {"x": x, "y": y}, {"p": x + y, "q": (x + y) * y})
+        pick = np.array(bool(i % 2))
+        main = func("main", [("c", "bool[]"), ("x", t), ("y", t)], [(["p", "q"], "cond($c, $x, $y) then=f else=g", [t, t])], [("p", "p"), ("q", "q")])
+        want = (x + y, (x + y) * y) if pick else (x - y, signed_max(x, y, True))
+        yield "cond", Case(HEAD + add + sub + main, {"c": pick, "x": x, "y": y}, {"p": want[0], "q": want[1]})
+        # while: n counts down, x takes y along; a bound on the trips
+        n, bound = int(rng.integers(0, 7)), int(rng.integers(0, 6)) if i % 3 == 0 else 0
+        test = func("test", [("n", "i64[]"), ("a", t), ("b", t)], [(["z"], "const() value=i64[] {0}", ["i64[]"]), (["go"], "lt($z, $n)", ["bool[]"])], [("go", "go")])
+        body = func("body", [("n", "i64[]"), ("a", t), ("b", t)], [(["o"], "const() value=i64[] {1}", ["i64[]"]), (["m"], "sub($n, $o)", ["i64[]"]),
+                    (["c"], "mul($a, $b)", [t]), (["d"], "add($c, $b)", [t])], [("m", "m"), ("d", "d")])
+        main = func("main", [("n", "i64[]"), ("x", t), ("y", t)], [(["m", "r"], f"while($n, $x, $y) test=test body=body carries=2 max_trips={bound}", ["i64[]", t])], [("m", "m"), ("r", "r")])
+        trips, r = n if not bound else min(n, bound), x
+        for _ in range(trips): r = r * y + y
+        yield "while", Case(HEAD + test + body + main, {"n": np.array(n, np.int64), "x": x, "y": y}, {"m": np.array(n - trips, np.int64), "r": r})
+        # scan: a running sum over rows that are scaled by the trip number and a captured array
+        trips, back = int(rng.integers(0, 6)), i % 2
+        rows, rt = floats((trips,) + s), typed(floats((trips,) + s))
+        body = func("body", [("k", "i64[]"), ("a", t), ("row", t), ("y", t)],
+                    [(["kf"], "cast($k) type=f32", ["f32[]"]), (["kb"], f"broadcast($kf) dims={ints(s)} axes=[]", [t]), (["c"], "mul($row, $y)", [t]),
+                     (["d"], "add($c, $kb)", [t]), (["e"], "add($a, $d)", [t])], [("e", "e"), ("d", "d")])
+        main = func("main", [("x", t), ("rows", rt), ("y", t)], [(["e", "all"], f"scan($x, $rows, $y) body=body carries=1 scanned=1 trips={trips} reverse={back}", [t, rt])], [("e", "e"), ("all", "all")])
+        acc, every = x, np.zeros_like(rows)
+        for k in (range(trips - 1, -1, -1) if back else range(trips)):
+            every[k] = rows[k] * y + np.float32(k)
+            acc = acc + every[k]
+        yield "scan", Case(HEAD + body + main, {"x": x, "rows": rows, "y": y}, {"e": acc, "all": every})
+        # custom_gradient: the value is that of the function (its gradient is checked in unit/graph_ops)
+        grad = func("h", [("a", t), ("g", t)], [(["c"], "mul($a, $g)", [t])], [("c", "c")])
+        one = func("f", [("a", t)], [(["c"], "mul($a, $a)", [t])], [("c", "c")])
+        main = func("main", [("x", t)], [(["c"], "custom_gradient($x) func=f grad=h", [t])], [("c", "c")])
+        yield "custom_gradient", Case(HEAD + one + grad + main, {"x": x}, {"c": x * x})
+        a = draw(s, NAMES[(INTS + ["f32", "f64", "bool", "f16"])[i % 12]])
+        yield "input", Case(HEAD + func("main", [("x", typed(a))], [], [("r", "x")]), {"x": a}, {"r": a})
+
+
+def constants():
+    """const: numbers in the text are read to the nearest value of the type."""
+    for i in range(SHAPES):
+        a = draw(shape(int(rng.integers(0, 3)), 4), NAMES[(INTS + ["f32", "f64", "bool"])[i % 11]])
+        kind = a.dtype.kind
+        words = [("true" if v else "false") if kind == "b" else str(int(v)) if kind in "iu" else
+                 "NaN" if v != v else ("-" if v < 0 else "") + "Infinity" if np.isinf(v) else repr(float(v)) for v in a.flat]
+        t = typed(a)
+        yield "const", Case(HEAD + func("main", [], [(["c"], f"const() value={t} {{{', '.join(words)}}}", [t])], [("c", "c")]), {}, {"c": a})
+
+
+def state():
+    for i in range(SHAPES):
+        s = shape(int(rng.integers(1, 4)), 5)
+        w, x, t = floats(s), floats(s), typed(floats(s))
+        head = HEAD + f"var w {t}\nvar v {t}\n"
+        main = func("main", [("x", t)], [(["a"], "var_read() var=w", [t]), (["b"], "mul($a, $x)", [t]), ([], "var_next($b) var=w", []),
+                                         ([], "var_next($a) var=v", [])], [("was", "a"), ("b", "b")])
+        case = Case(head + main, {"x": x}, {"was": w, "b": w * x}, variables={"w": w, "v": x}, after={"w": w * x, "v": w})
+        yield "var_read", case
+        yield "var_next", case
+        # row_update: rows of equal id are summed in order, then momentum is applied once to each distinct row
+        rows, width, n = int(rng.integers(1, 6)), int(rng.integers(0, 4)), int(rng.integers(0, 9))
+        ids = rng.integers(-2, rows + 2, n).astype(np.int64)
+        table, slot, g, scale = floats((rows, width)), floats((rows, width)), floats((n, width)), np.array(0.5, np.float32)
+        rt = f"f32[rows, {width}]"
+        rule = func("rule", [("a", rt), ("m", rt), ("g", rt), ("k", "f32[]")],
+                    [(["kb"], f"broadcast($k) dims=[rows, {width}] axes=[]", [rt]), (["c"], "mul($m, $kb)", [rt]), (["d"], "add($c, $g)", [rt]),
+                     (["e"], "sub($a, $d)", [rt])], [("e", "e"), ("d", "d")])
+        tt = typed(table)
+        main = func("main", [("ids", typed(ids)), ("g", typed(g)), ("k", "f32[]")],
+                    [([], "row_update($ids, $g, $k) vars=[w, v] func=rule", [])], [("ids", "ids")])
+        w2, v2, sums = table.copy(), slot.copy(), {}
+        for j, row in zip(ids.tolist(), g):
+            if 0 <= j < rows: sums[j] = sums[j] + row if j in sums else row
+        for j, total in sums.items():
+            v2[j] = slot[j] * scale + total
+            w2[j] = table[j] - v2[j]
+        yield "row_update", Case(HEAD + "symbol rows\n" + f"var w {tt}\nvar v {tt}\n" + rule + main, {"ids": ids, "g": g, "k": scale}, {"ids": ids},
+                                 variables={"w": table, "v": slot}, after={"w": w2, "v": v2})
+        # assert, print
+        ok = draw(shape(), np.bool_)
+        main = func("main", [("x", typed(ok))], [([], 'assert($x) message="all of them"', [])], [("x", "x")])
+        yield "assert", Case(HEAD + main, {"x": ok}, {"x": ok}, fails=None if ok.all() else "all of them")
+        main = func("main", [("x", t)], [([], 'print($x) message="look"', [])], [("x", "x")])
+        yield "print", Case(HEAD + main, {"x": x}, {"x": x}, says=f"look: {t}")
+
+
+def rotate(v, by):
+    return ((v >> by) | (v << (64 - by))) & M if by else v
+
+
+M = (1 << 64) - 1
+K0, K1, K2 = 0xC3A5C85C97CB3127, 0xB492B66FBE98F273, 0x9AE16A3B2F90404F
+
+
+def fingerprint64(s):
+    """FarmHash's na::Hash64, in Python's own integers."""
+    n, word = len(s), lambda i, w=8: int.from_bytes(s[i:i + w], "little")
+    smix = lambda v: v ^ (v >> 47)
+    def len16(u, v, mul):
+        a = ((u ^ v) * mul) & M
+        a ^= a >> 47
+        b = ((v ^ a) * mul) & M
+        b ^= b >> 47
+        return (b * mul) & M
+    def weak(at, a, b):
+        w, x, y, z = word(at), word(at + 8), word(at + 16), word(at + 24)
+        a = (a + w) & M
+        b = rotate((b + a + z) & M, 21)
+        c = a
+        a = (a + x + y) & M
+        b = (b + rotate(a, 44)) & M
+        return (a + z) & M, (b + c) & M
+    if n <= 16:
+        if n >= 8:
+            mul, a, b = K2 + 2 * n, (word(0) + K2) & M, word(n - 8)
+            c, d = (rotate(b, 37) * mul + a) & M, ((rotate(a, 25) + b) * mul) & M
+            return len16(c, d, mul & M)
+        if n >= 4:
+            return len16((n + (word(0, 4) << 3)) & M, word(n - 4, 4), (K2 + 2 * n) & M)
+        if n:
+            y, z = s[0] + (s[n >> 1] << 8), n + (s[n - 1] << 2)
+            return (smix((y * K2 & M) ^ (z * K0 & M)) * K2) & M
+        return K2
+    mul = (K2 + 2 * n) & M
+    if n <= 32:
+        a, b, c, d = word(0) * K1 & M, word(8), word(n - 8) * mul & M, word(n - 16) * K2 & M
+        return len16((rotate((a + b) & M, 43) + rotate(c, 30) + d) & M, (a + rotate((b + K2) & M, 18) + c) & M, mul)
+    if n <= 64:
+        a, b, c, d = word(0) * K2 & M, word(8), word(n - 8) * mul & M, word(n - 16) * K2 & M
+        y = (rotate((a + b) & M, 43) + rotate(c, 30) + d) & M
+        z = len16(y, (a + rotate((b + K2) & M, 18) + c) & M, mul)
+        e, f, g, h = word(16) * mul & M, word(24), (y + word(n - 32)) * mul & M, (z + word(n - 24)) * mul & M
+        return len16((rotate((e + f) & M, 43) + rotate(g, 30) + h) & M, (e + rotate((f + a) & M, 18) + g) & M, mul)
+    x, y = 81, (81 * K1 + 113) & M
+    z = smix((y * K2 + 113) & M) * K2 & M
+    v, w = (0, 0), (0, 0)
+    x = (x * K2 + word(0)) & M
+    at, last = 0, ((n - 1) // 64) * 64
+    while at != last:
+        x = rotate((x + y + v[0] + word(at + 8)) & M, 37) * K1 & M
+        y = rotate((y + v[1] + word(at + 48)) & M, 42) * K1 & M
+        x ^= w[1]
+        y = (y + v[0] + word(at + 40)) & M
+        z = rotate((z + w[0]) & M, 33) * K1 & M
+        v = weak(at, v[1] * K1 & M, (x + w[0]) & M)
+        w = weak(at + 32, (z + w[1]) & M, (y + word(at + 16)) & M)
+        z, x = x, z
+        at += 64
+    mul, at = (K1 + ((z & 0xFF) << 1)) & M, n - 64
+    w = ((w[0] + ((n - 1) & 63)) & M, w[1])
+    v = ((v[0] + w[0]) & M, v[1])
+    w = ((w[0] + v[0]) & M, w[1])
+    x = rotate((x + y + v[0] + word(at + 8)) & M, 37) * mul & M
+    y = rotate((y + v[1] + word(at + 48)) & M, 42) * mul & M
+    x ^= w[1] * 9 & M
+    y = (y + v[0] * 9 + word(at + 40)) & M
+    z = rotate((z + w[0]) & M, 33) * mul & M
+    v = weak(at, v[1] * mul & M, (x + w[0]) & M)
+    w = weak(at + 32, (z + w[1]) & M, (y + word(at + 16)) & M)
+    z, x = x, z
+    return len16((len16(v[0], w[0], mul) + smix(y) * K0 + z) & M, (len16(v[1], w[1], mul) + x) & M, mul)
+
+
+def siphash(s, k0, k1):
+    v = [k0 ^ 0x736F6D6570736575, k1 ^ 0x646F72616E646F6D, k0 ^ 0x6C7967656E657261, k1 ^ 0x7465646279746573]
+    turn = lambda x, by: rotate(x, 64 - by)
+    def rounds(n):
+        for _ in range(n):
+            v[0] = (v[0] + v[1]) & M; v[1] = turn(v[1], 13) ^ v[0]; v[0] = turn(v[0], 32)
+            v[2] = (v[2] + v[3]) & M; v[3] = turn(v[3], 16) ^ v[2]
+            v[0] = (v[0] + v[3]) & M; v[3] = turn(v[3], 21) ^ v[0]
+            v[2] = (v[2] + v[1]) & M; v[1] = turn(v[1], 17) ^ v[2]; v[2] = turn(v[2], 32)
+    padded = s + bytes(7 - len(s) % 8) + bytes([len(s) & 255])
+    for i in range(0, len(padded), 8):
+        m = int.from_bytes(padded[i:i + 8], "little")
+        v[3] ^= m
+        rounds(2)
+        v[0] ^= m
+    v[2] ^= 255
+    rounds(4)
+    return v[0] ^ v[1] ^ v[2] ^ v[3]
+
+
+def fingerprint_cat(a, b):
+    mul, smix = 0xC6A4A7935BD1E995, lambda v: v ^ (v >> 47)
+    r = a ^ mul
+    r ^= smix(b * mul & M) * mul & M
+    r = r * mul & M
+    r = smix(r) * mul & M
+    return smix(r)
+
+
+def hosts():
+    """host_call: each function of the table on random strings of ASCII (the empty one among them), against plain Python."""
+    letters = "abcXYZ 0\t.-"
+    def words(s, most=9):
+        w = np.empty(s, object)
+        for i in np.ndindex(s): w[i] = "".join(rng.choice(list(letters), int(rng.integers(0, most))))
+        return w
+    def strings(w):
+        return f"string[{', '.join(map(str, w.shape))}] {{{', '.join(json.dumps(v) for v in w.flat)}}}"
+    def call(name, args, params, want):
+        """args: arrays of str (constants) or of numbers (inputs); results are compared as numbers, strings by string_eq."""
+        lines, ins, operands = [], [], []
+        given = {}
+        for k, a in enumerate(args):
+            if a.dtype == object:
+                lines.append(([f"a{k}"], f"const() value={strings(a)}", [f"string[{', '.join(map(str, a.shape))}]"]))
+            else:
+                ins.append((f"a{k}", typed(a)))
+                given[f"a{k}"] = a
+            operands.append(f"$a{k}")
+        out = f"string[{', '.join(map(str, want.shape))}]" if want.dtype == object else typed(want)
+        head = HEAD
+        if name == "string_split":
+            out = f"string[{want.shape[0]}, w]"
+            head += "symbol w\n"
+        lines.append((["r"], f'host_call({", ".join(operands)}) name="{name}" params={json.dumps([str(p) for p in params])}', [out]))
+        if want.dtype != object:
+            return Case(head + func("main", ins, lines, [("r", "r")]), given, {"r": want})
+        if name == "string_split":
+            lines.append((["n"], "dim_of($r) axis=1", ["i64[]"]))
+            lines.append((["t"], 'host_call($r) name="fingerprint" params=[]', [f"u64[{want.shape[0]}, w]"]))
+            hashes = np.array([fingerprint64(v.encode()) for v in want.flat], np.uint64).reshape(want.shape)
+            return Case(head + func("main", ins, lines, [("t", "t")]), given, {"t": hashes})
+        lines.append((["e"], f"const() value={strings(want)}", [out]))
+        lines.append((["b"], 'host_call($r, $e) name="string_eq" params=[]', [out.replace("string", "bool")]))
+        return Case(head + func("main", ins, lines, [("b", "b")]), given, {"b": np.ones(want.shape, bool)})
+    each = lambda f, *ws: np.array([f(*v) for v in zip(*(w.flat for w in ws))], object).reshape(ws[0].shape)
+    number = lambda w, dtype: np.array(list(w.flat), dtype).reshape(w.shape)
+    for i in range(SHAPES):
+        s = shape(int(rng.integers(1, 4)), 4)
+        x, y, longer = words(s), words(s), words(s, [20, 40, 70, 300][i % 4])
+        yield "string_strip", call("string_strip", [x], [" \t"], each(lambda v: v.strip(" \t"), x))
+        yield "string_lower", call("string_lower", [x], [], each(str.lower, x))
+        yield "string_upper", call("string_upper", [x], [], each(str.upper, x))
+        yield "string_length", call("string_length", [x], [], number(each(len, x), np.int64))
+        yield "string_join", call("string_join", [x, y], ["_X_"], each(lambda a, b: a + "_X_" + b, x, y))
+        yield "string_eq", call("string_eq", [x, y], [], number(each(lambda a, b: a == b, x, y), bool))
+        yield "string_eq", call("string_eq", [x, x], [], np.ones(s, bool))
+        n = rng.integers(-10**6, 10**6, s)
+        texts = np.array([str(v) if v % 3 else "" for v in n.flat], object).reshape(s)
+        yield "string_to_number", call("string_to_number", [texts], ["i64", "-1"], np.where(n % 3 == 0, -1, n).astype(np.int64))
+        f = floats(s)
+        texts = np.array([repr(float(v)) for v in f.flat], object).reshape(s)
+        texts = each(lambda v: v.replace("inf", "Infinity"), texts)
+        yield "string_to_number", call("string_to_number", [texts], ["f32", ""], f)
+        kinds = INTS + ["bool"]
+        v = draw(s, NAMES[kinds[i % 9]])
+        yield "as_string", call("as_string", [v], [], np.array([str(k).lower() for k in v.flat], object).reshape(s))
+        table = np.array(sorted(set(words((6,)).flat)), object)
+        found = each(lambda k: list(table).index(k) if k in table else -1, x)
+        yield "vocab_lookup", call("vocab_lookup", [x, table], [], number(found, np.int64))
+        yield "hash_bucket", call("hash_bucket", [longer], [1000], number(each(lambda k: fingerprint64(k.encode()) % 1000, longer), np.int64))
+        yield "fingerprint", call("fingerprint", [longer], [], number(each(lambda k: fingerprint64(k.encode()), longer), np.uint64))
+        yield "hash_bucket_strong", call("hash_bucket_strong", [longer], [997, 11, i], number(each(lambda k: siphash(k.encode(), 11, i) % 997, longer), np.int64))
+        a, b = (rng.integers(0, 2**63, s).astype(np.uint64) for _ in range(2))
+        want = np.array([fingerprint_cat(int(p), int(q)) for p, q in zip(a.flat, b.flat)], np.uint64).reshape(s)
+        yield "fingerprint_cat", call("fingerprint_cat", [a, b], [], want)
+        flat = words((int(rng.integers(1, 5)),), 14)
+        pieces = [v.split("0") if v else [""] for v in flat]
+        pieces = [p[:-1] if len(p) > 1 and p[-1] == "" else p for p in pieces]
+        width = max([1] + [len(p) for p in pieces])
+        split = np.array([p + [""] * (width - len(p)) for p in pieces], object).reshape(len(flat), width)
+        yield "string_split", call("string_split", [flat], ["0", "w"], split)
+        ids = rng.integers(0 if i % 2 else -1, 3, s).astype(np.int64)
+        case = call("string_range_check", [ids, x], ["not there"], ids)
+        if (ids < 0).any(): case.fails = "not there"
+        yield "string_range_check", case
+
+
 def compare(want, got, ulp):
     want = np.array(want, order="C")
     if got.shape != want.shape or got.dtype != want.dtype:
@@ -555,29 +855,105 @@ def compare(want, got, ulp):
     return None if fine.all() else f"{g[~fine].flat[0]!r}, expected {w[~fine].flat[0]!r}"
 
 
+def run(tmp, case):
+    """What is wrong with the case, or None."""
+    g, i, o = tmp / "g.leat", tmp / "in.safetensors", tmp / "out.safetensors"
+    g.write_text(case.text)
+    save(i, case.inputs)
+    command = [LEAT, "graph", "run", g, "--inputs", i, "--outputs", o]
+    if case.variables is not None:
+        save(tmp / "before.safetensors", case.variables)
+        command += ["--variables", tmp / "before.safetensors", "--variables-out", tmp / "after.safetensors"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if case.fails:
+        return None if done.returncode and case.fails in done.stderr else f"did not fail with '{case.fails}': {done.stderr}"
+    if done.returncode:
+        return done.stderr.strip()
+    if case.says and case.says not in done.stderr:
+        return f"'{case.says}' was not printed: {done.stderr}"
+    got = load(o)
+    if case.after is not None:
+        got.update({"after " + n: v for n, v in load(tmp / "after.safetensors").items()})
+    want = dict(case.want, **{"after " + n: v for n, v in (case.after or {}).items()})
+    for name, value in want.items():
+        problem = compare(np.asarray(value), got[name], case.ulp)
+        if problem:
+            return f"{name}: {problem}"
+    return None
+
+
+def custom_call():
+    """custom_call through the C API of the shared library: y = x^3 computed by Python, in a graph."""
+    import ctypes as c
+    lib = c.CDLL(str(LEAT.parent / "libleat.so"))
+    class Type(c.Structure): _fields_ = [("dtype", c.c_int), ("rank", c.c_int), ("dims", c.c_int64 * 8)]
+    class Error(c.Structure): _fields_ = [("status", c.c_int), ("message", c.c_char * 1024)]
+    class Str(c.Structure): _fields_ = [("ptr", c.c_char_p), ("len", c.c_size_t)]
+    SHAPE = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_void_p, c.POINTER(Type), c.c_int, c.POINTER(Type), c.POINTER(Error))
+    EVAL = c.CFUNCTYPE(c.c_int, c.c_void_p, c.POINTER(c.c_void_p), c.c_int, c.POINTER(c.c_void_p), c.POINTER(Error))
+    class Custom(c.Structure): _fields_ = [("name", c.c_char_p), ("outputs", c.c_int), ("context", c.c_void_p), ("shape", SHAPE), ("eval", EVAL), ("grad", c.c_void_p)]
+    for name in ("leat_tensor_data", "leat_tensor_dims", "leat_graph_func_at"): getattr(lib, name).restype = c.c_void_p
+    lib.leat_tensor_count.restype = c.c_int64
+    F32 = 12
+    def array(t):
+        t = c.c_void_p(t)
+        n, rank = lib.leat_tensor_count(t), lib.leat_tensor_rank(t)
+        dims = c.cast(lib.leat_tensor_dims(t), c.POINTER(c.c_int64))[:rank]
+        return np.frombuffer(c.string_at(lib.leat_tensor_data(t), n * 4), np.float32).reshape(dims).copy()
+    def tensor(a):
+        out, e, raw = c.c_void_p(), Error(), np.ascontiguousarray(a).tobytes()
+        assert lib.leat_tensor_copy_of(c.byref(out), F32, a.ndim, (c.c_int64 * 8)(*a.shape), raw, c.byref(e)) == 0, e.message
+        return out
+    def shape_of(context, graph, types, count, out, err):
+        out[0] = types[0]
+        return 0
+    def evaluate(context, inputs, count, outputs, err):
+        x = array(inputs[0])
+        outputs[0] = tensor(x * x * x).value
+        return 0
+    custom = Custom(b"cube", 1, None, SHAPE(shape_of), EVAL(evaluate), None)
+    e = Error()
+    assert lib.leat_custom_register(c.byref(custom), c.byref(e)) == 0, e.message
+    for i in range(SHAPES):
+        x = floats(shape())
+        t = typed(x)
+        text = (HEAD + func("main", [("x", t)], [(["y"], 'custom_call($x) name="cube" params=[]', [t])], [("y", "y")])).encode()
+        graph, ex, out = c.c_void_p(), c.c_void_p(), c.c_void_p()
+        ok = lib.leat_graph_parse(c.byref(graph), Str(text, len(text)), b"g", None, c.byref(e)) == 0
+        ok = ok and lib.leat_exec_new(c.byref(ex), c.c_void_p(lib.leat_graph_func_at(graph, c.c_size_t(0))), None, c.byref(e)) == 0
+        given = tensor(x)
+        ok = ok and lib.leat_exec_run(ex, None, c.byref(given), 1, c.byref(out), c.byref(e)) == 0
+        yield (compare(x * x * x, array(out.value), 0) if ok else e.message.decode()), text.decode()
+        for v in (given, out): lib.leat_tensor_unref(v)
+        lib.leat_exec_free(ex)
+        lib.leat_graph_free(graph)
+
+
 def main():
     counts, bad = {}, {}
+    def note(op, problem, text):
+        counts[op] = counts.get(op, 0) + 1
+        if problem:
+            bad.setdefault(op, []).append((problem, text))
     with tempfile.TemporaryDirectory() as tmp:
         tmp = pathlib.Path(tmp)
-        g, i, o = tmp / "g.leat", tmp / "in.safetensors", tmp / "out.safetensors"
-        for source in (elementwise, reductions, moves, indexed, linear, random_case):
+        for source in (elementwise, reductions, moves, indexed, linear, random_case, control, constants, state, hosts):
             for op, case in source():
-                counts[op] = counts.get(op, 0) + 1
-                g.write_text(case.text)
-                save(i, case.inputs)
-                done = subprocess.run([LEAT, "graph", "run", g, "--inputs", i, "--outputs", o], capture_output=True, text=True)
-                problem = done.stderr.strip() if done.returncode else None
-                if not problem:
-                    got = load(o)
-                    for name, want in case.want.items():
-                        problem = problem or compare(np.asarray(want), got[name], case.ulp)
-                if problem:
-                    bad.setdefault(op, []).append((problem, case.text))
+                problem = run(tmp, case)
+                note(op, problem, case.text)
+                if source is hosts:
+                    note("host_call", problem, case.text)
+    for problem, text in custom_call():
+        note("custom_call", problem, text)
+    listed = subprocess.run([LEAT, "graph", "ops"], capture_output=True, text=True).stdout
+    rows = [line.split()[0] for line in listed.splitlines()]
     for op in sorted(counts):
         for problem, text in bad.get(op, [])[:2]:
             print(f"# {op}: {problem}\n# " + text.replace("\n", "\n# "))
         print(("not ok " if op in bad else "ok ") + f"{op}: {counts[op]} cases")
-    return 1 if bad else 0
+    lacking = [op for op in rows if counts.get(op, 0) < min(SHAPES, 20)]
+    print(("not ok" if lacking else "ok") + f" every row of the op table has a reference: {len(rows)} rows" + (f", lacking {lacking}" if lacking else ""))
+    return 1 if bad or lacking else 0
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ static const option graph_options[] = {
     {"--func", OPTION_VALUE, "NAME", "run: the function (default: the last)", NULL},
     {"--inputs", OPTION_VALUE, "FILE", "run: its arguments by name, safetensors", NULL},
     {"--outputs", OPTION_VALUE, "FILE", "run: its results by name, safetensors", NULL},
+    {"--variables", OPTION_VALUE, "FILE", "run: values of variables before, safetensors", NULL},
+    {"--variables-out", OPTION_VALUE, "FILE", "run: their values after, safetensors", NULL},
     {"--threads", OPTION_VALUE, "N", "run: threads", NULL},
     {0},
 };
@@ -34,23 +36,75 @@ static int list_ops(void) {
   return EXIT_GOOD;
 }
 
-// Runs a function on the tensors of one file and writes its results to another.
-static leat_status run_function(args *a, const leat_graph *graph, leat_state *state,
-                                leat_error *err) {
-  const char *name = args_get(a, "--func"), *from = args_get(a, "--inputs");
-  const char *to = args_get(a, "--outputs"), *threads = args_get(a, "--threads");
+static leat_func *chosen_function(args *a, const leat_graph *graph, leat_error *err) {
+  const char *name = args_get(a, "--func");
   size_t count = leat_graph_func_count(graph);
   leat_func *func = name    ? leat_graph_find_func(graph, leat_str_of(name))
                     : count ? leat_graph_func_at(graph, count - 1)
                             : NULL;
-  if (!func) return leat_error_set(err, LEAT_NOT_FOUND, "no function '%s'", name ? name : "");
+  if (!func) leat_error_set(err, LEAT_NOT_FOUND, "no function '%s'", name ? name : "");
+  return func;
+}
+
+// Variables from a file, those that it has.
+static leat_status read_variables(const char *path, const leat_graph *graph, leat_state *state,
+                                  leat_error *err) {
+  leat_safetensors st = {0};
+  leat_status status = leat_safetensors_read(&st, path, err);
+  for (size_t i = 0; !status && i < leat_graph_var_count(graph); i++) {
+    const leat_var *var = leat_graph_var_at(graph, i);
+    leat_tensor *value = leat_safetensors_find(&st, leat_str_of(leat_var_name(var)));
+    if (value) status = leat_state_set(state, var, value, err);
+  }
+  leat_safetensors_deinit(&st);
+  return status;
+}
+
+static leat_status write_tensors(const char *path, const leat_named_tensor *named, size_t count,
+                                 leat_error *err) {
+  leat_buf bytes = {0};
+  leat_status status = leat_safetensors_format(named, count, NULL, 0, &bytes, err);
+  if (!status) status = leat_file_write(path, leat_buf_view(&bytes), err);
+  leat_buf_deinit(&bytes);
+  return status;
+}
+
+static leat_status write_variables(const char *path, const leat_graph *graph,
+                                   const leat_state *state, leat_error *err) {
+  size_t count = 0;
+  leat_named_tensor *named = leat__calloc(leat_graph_var_count(graph) + 1, sizeof *named);
+  if (!named) return leat__oom(err, sizeof *named);
+  for (size_t i = 0; i < leat_graph_var_count(graph); i++) {
+    const leat_var *var = leat_graph_var_at(graph, i);
+    leat_tensor *value = leat_state_get(state, var);
+    if (value) named[count++] = (leat_named_tensor){leat_str_of(leat_var_name(var)), value};
+  }
+  leat_status status = write_tensors(path, named, count, err);
+  leat__free(named);
+  return status;
+}
+
+static void print_value(void *context, const char *message, const leat_tensor *value) {
+  (void)context;
+  fprintf(stderr, "%s: %s[", message, leat_dtype_name(leat_tensor_dtype(value)));
+  for (int i = 0; i < leat_tensor_rank(value); i++)
+    fprintf(stderr, i ? ", %lld" : "%lld", (long long)leat_tensor_dims(value)[i]);
+  fprintf(stderr, "]\n");
+}
+
+// Runs a function on the tensors of one file and writes its results to another.
+static leat_status run_function(args *a, const leat_graph *graph, leat_state *state,
+                                leat_error *err) {
+  const char *from = args_get(a, "--inputs"), *to = args_get(a, "--outputs");
+  const char *threads = args_get(a, "--threads"), *vars_to = args_get(a, "--variables-out");
+  leat_func *func = chosen_function(a, graph, err);
+  if (!func) return LEAT_NOT_FOUND;
   leat_safetensors st = {0};
   leat_exec *exec = NULL;
-  leat_exec_options options = {.threads = threads ? atoi(threads) : 1};
+  leat_exec_options options = {.threads = threads ? atoi(threads) : 1, .print = print_value};
   size_t slots = (size_t)(func->input_count + func->output_count);
   leat_tensor **in = leat__calloc(slots + 1, sizeof *in), **out = in + func->input_count;
   leat_named_tensor *named = leat__calloc(slots + 1, sizeof *named);
-  leat_buf bytes = {0};
   leat_status status = in && named ? LEAT_OK : leat__oom(err, slots);
   if (!status && from) status = leat_safetensors_read(&st, from, err);
   for (int i = 0; !status && i < func->input_count; i++)
@@ -61,15 +115,45 @@ static leat_status run_function(args *a, const leat_graph *graph, leat_state *st
   if (!status) status = leat_exec_run(exec, state, in, func->input_count, out, err);
   for (int i = 0; !status && i < func->output_count; i++)
     named[i] = (leat_named_tensor){leat_str_of(func->output_names[i]), out[i]};
-  if (!status && to)
-    status = leat_safetensors_format(named, (size_t)func->output_count, NULL, 0, &bytes, err);
-  if (!status && to) status = leat_file_write(to, leat_buf_view(&bytes), err);
+  if (!status && to) status = write_tensors(to, named, (size_t)func->output_count, err);
+  if (!status && vars_to) status = write_variables(vars_to, graph, state, err);
   for (int i = 0; in && i < func->output_count; i++) leat_tensor_unref(out[i]);
   leat_exec_free(exec);
   leat_safetensors_deinit(&st);
-  leat_buf_deinit(&bytes);
   leat__free(in);
   leat__free(named);
+  return status;
+}
+
+// Runs a function with the model's variables, or with those of --variables.
+static leat_status run_with_state(args *a, leat_model *model, leat_graph *parsed, leat_error *err) {
+  const char *variables = args_get(a, "--variables");
+  const leat_graph *graph = model ? leat_func_graph(leat_model_func(model)) : parsed;
+  leat_state *own = NULL;
+  leat_status status = model ? LEAT_OK : leat_state_new(&own, parsed, err);
+  leat_state *state = model ? leat_model_state(model) : own;
+  if (!status && variables) status = read_variables(variables, graph, state, err);
+  if (!status) status = run_function(a, graph, state, err);
+  leat_state_free(own);
+  return status;
+}
+
+static leat_status read_graph(const char *path, leat_model **model, leat_graph **parsed,
+                              leat_error *err) {
+  if (leat_file_is_dir(path)) return leat_model_load(model, path, err);
+  leat_buf text = {0};
+  leat_status status = leat_file_read(path, 1 << 30, &text, err);
+  if (!status) status = leat_graph_parse(parsed, leat_buf_view(&text), path, NULL, err);
+  leat_buf_deinit(&text);
+  return status;
+}
+
+static leat_status show_graph(const leat_graph *graph, leat_error *err) {
+  char *text;
+  size_t length;
+  leat_status status = leat_graph_print(graph, NULL, &text, &length, err);
+  if (!status) fwrite(text, 1, length, stdout);
+  leat_text_free(text);
   return status;
 }
 
@@ -83,27 +167,15 @@ static int run_graph(args *a) {
   if ((!show && !run && strcmp(verb, "check") != 0) || a->words.count != 2)
     return usage_error(a, "usage: leat graph show|check|run MODEL_DIR|FILE, or leat graph ops");
   const char *path = a->words.at[1];
-  leat_status status;
-  if (leat_file_is_dir(path))
-    status = leat_model_load(&model, path, &err);
-  else {
-    leat_buf text = {0};
-    status = leat_file_read(path, 1 << 30, &text, &err);
-    if (!status) status = leat_graph_parse(&parsed, leat_buf_view(&text), path, NULL, &err);
-    leat_buf_deinit(&text);
-  }
+  leat_status status = read_graph(path, &model, &parsed, &err);
   const leat_graph *graph = model ? leat_func_graph(leat_model_func(model)) : parsed;
-  char *text = NULL;
-  size_t length;
-  if (!status && show) status = leat_graph_print(graph, NULL, &text, &length, &err);
   if (!status && show)
-    fwrite(text, 1, length, stdout);
+    status = show_graph(graph, &err);
   else if (!status && run)
-    status = run_function(a, graph, model ? leat_model_state(model) : NULL, &err);
+    status = run_with_state(a, model, parsed, &err);
   else if (!status)
     printf("%s: good: %zu functions, %zu variables\n", path, leat_graph_func_count(graph),
            leat_graph_var_count(graph));
-  leat_text_free(text);
   leat_model_free(model);
   leat_graph_free(parsed);
   return status ? fail_with(a, &err) : EXIT_GOOD;

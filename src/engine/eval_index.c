@@ -347,11 +347,17 @@ static leat_status sum_rows(leat_call *c, const leat_tensor *rows, const distinc
   if (status) return status;
   int64_t inner = d->count ? (*out)->count / d->count : 0;
   size_t slab = (size_t)inner * leat_dtype_bytes(rows->dtype);
-  memset((*out)->data, 0, slab * (size_t)d->count);
-  for (int64_t i = 0; i < rows->dims[0]; i++)
-    if (d->row_of[i] >= 0)
-      combine_slab(rows->dtype, SCATTER_ADD, (char *)(*out)->data + (size_t)d->row_of[i] * slab,
-                   (char *)rows->data + (size_t)i * slab, (size_t)inner);
+  int64_t seen = 0;  // a row's first part starts its sum, so that a lone -0 stays -0
+  for (int64_t i = 0; i < rows->dims[0]; i++) {
+    if (d->row_of[i] < 0) continue;
+    char *to = (char *)(*out)->data + (size_t)d->row_of[i] * slab;
+    const char *from = (const char *)rows->data + (size_t)i * slab;
+    if (d->row_of[i] == seen) {
+      memcpy(to, from, slab);
+      seen++;
+    } else
+      combine_slab(rows->dtype, SCATTER_ADD, to, from, (size_t)inner);
+  }
   return LEAT_OK;
 }
 
