@@ -83,11 +83,11 @@ void leat_pool_free(leat_pool *pool) {
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->lock);
     for (int i = 0; i < pool->thread_count; i++) pthread_join(pool->threads[i], NULL);
-  }
-  pthread_mutex_destroy(&pool->lock);
-  pthread_mutex_destroy(&pool->running);
-  pthread_cond_destroy(&pool->wake);
-  pthread_cond_destroy(&pool->done);
+    pthread_mutex_destroy(&pool->lock);
+    pthread_mutex_destroy(&pool->running);
+    pthread_cond_destroy(&pool->wake);
+    pthread_cond_destroy(&pool->done);
+  }  // in a forked child the conditions still count the parent's waiters: left as they are
   leat__free(pool->threads);
   leat__free(pool);
 }
