@@ -253,7 +253,7 @@ def some_axes(rank):
 
 def reductions():
     for op in ("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_and", "reduce_or", "argmax", "argmin"):
-        for i in range(SHAPES):
+        for i in range(2 * SHAPES):
             s = shape(int(rng.integers(1, 5)))
             if i == 0: s = (9001,)
             if i == 1: s = (5000, 3)
@@ -333,7 +333,7 @@ def reductions():
 
 
 def moves():
-    for i in range(SHAPES):
+    for i in range(2 * SHAPES):
         dtype = NAMES[["f32", "i64", "u8", "bool", "f16"][i % 5]]
         s = shape(int(rng.integers(1, 5)))
         x = draw(s, dtype)
