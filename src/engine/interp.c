@@ -6,7 +6,9 @@
 // changes nothing.
 #include "base/fpenv.h"
 #include "base/pool.h"
-#include "engine/eval.h"
+#include "engine/native.h"
+
+#include <stdlib.h>
 
 typedef struct plan {
   leat_func *func;
@@ -21,7 +23,9 @@ struct leat_exec {
   leat_func *func;
   leat_exec_options options;
   leat_pool *pool;
-  leat_map plans;  // &func -> plan, keyed by the function's name
+  leat_native *native;  // NULL: the interpreter alone
+  leat_error note;      // why there is no native code although it was asked for
+  leat_map plans;       // &func -> plan, keyed by the function's name
 };
 
 struct leat_state {
@@ -136,6 +140,23 @@ static plan *plan_of(leat_exec *exec, leat_func *func) {
 }
 
 // --- Exec ---------------------------------------------------------------------------------------
+// LEAT_ENGINE in the environment overrules the option, for tests: native code is then demanded.
+// NaN hunting needs every value.
+static leat_status add_native(leat_exec *exec, leat_error *err) {
+  const char *env = getenv("LEAT_ENGINE");
+  bool demanded = env && strcmp(env, "native") == 0, set = env && *env;
+  if (exec->options.check_numerics || (set && !demanded)) return LEAT_OK;
+  if (!demanded && exec->options.engine != LEAT_ENGINE_NATIVE) return LEAT_OK;
+  leat_status status = leat__native_new(&exec->native, exec->func, demanded ? err : &exec->note);
+  return demanded ? status : LEAT_OK;
+}
+
+leat_engine leat_exec_engine(const leat_exec *exec) {
+  return exec->native ? LEAT_ENGINE_NATIVE : LEAT_ENGINE_INTERPRETER;
+}
+
+const char *leat_exec_note(const leat_exec *exec) { return exec->note.message; }
+
 leat_status leat_exec_new(leat_exec **out, leat_func *func, const leat_exec_options *options,
                           leat_error *err) {
   leat_exec *exec = *out = leat__calloc(1, sizeof *exec);
@@ -145,6 +166,7 @@ leat_status leat_exec_new(leat_exec **out, leat_func *func, const leat_exec_opti
   leat_status status = LEAT_OK;
   if (exec->options.threads > 1) status = leat_pool_new(&exec->pool, exec->options.threads, err);
   if (!status && !plan_of(exec, func)) status = leat__oom(err, sizeof(plan));
+  if (!status) status = add_native(exec, err);
   if (!status) return LEAT_OK;
   leat_exec_free(exec);
   *out = NULL;
@@ -153,6 +175,7 @@ leat_status leat_exec_new(leat_exec **out, leat_func *func, const leat_exec_opti
 
 void leat_exec_free(leat_exec *exec) {
   if (!exec) return;
+  leat__native_free(exec->native);
   for (size_t i = 0; i < exec->plans.count; i++) plan_free(exec->plans.entries[i].value.ptr);
   leat_map_deinit(&exec->plans);
   leat_pool_free(exec->pool);
@@ -277,14 +300,56 @@ static leat_status run_node(leat_exec *exec, leat_state *state, frame *f, int st
   return status;
 }
 
+// One node for the native tier, which keeps all values to the end of the call.
+typedef struct host_run {
+  leat_exec *exec;
+  leat_state *state;
+  frame *f;
+} host_run;
+
+static leat_status run_host(void *context, const leat_node *node, leat_error *err) {
+  const host_run *h = context;
+  leat_tensor *few[16];
+  leat_tensor **in =
+      node->input_count <= 16 ? few : leat__alloc(sizeof *in * (size_t)node->input_count);
+  if (!in) return leat__oom(err, sizeof *in);
+  leat_call c = {.exec = h->exec,
+                 .state = h->state,
+                 .node = node,
+                 .in = in,
+                 .env = h->f->env,
+                 .err = err,
+                 .out = h->f->values + h->f->p->first[node->id],
+                 .cache = (void **)&h->f->p->caches[node->id]};
+  for (int i = 0; i < node->input_count; i++)
+    in[i] = h->f->values[h->f->p->first[node->inputs[i].node->id] + node->inputs[i].index];
+  leat_status status = evals[node->op](&c);
+  if (in != few) leat__free(in);
+  return status ? fail_at(&c, status) : LEAT_OK;
+}
+
+static leat_status run_native(leat_exec *exec, leat_state *state, frame *f, leat_error *err) {
+  host_run h = {exec, state, f};
+  leat_native_frame run = {.values = f->values,
+                           .first = f->p->first,
+                           .env = f->env,
+                           .state = state,
+                           .host = run_host,
+                           .context = &h};
+  return leat__native_run(exec->native, &run, err);
+}
+
 static leat_status run_frame(leat_exec *exec, leat_state *state, frame *f, leat_tensor *const *in,
                              leat_tensor **out, leat_error *err) {
   leat_func *func = f->p->func;
   for (int i = 0; i < func->input_count; i++)
     f->values[f->p->first[func->inputs[i]->id]] = leat_tensor_ref(in[i]);
   leat_status status = bind_inputs(func, in, f->env, err);
-  for (int step = 0; !status && step < func->node_count; step++)
-    status = run_node(exec, state, f, step, err);
+  if (exec->native && func == exec->func && !status)
+    status = run_native(exec, state, f, err);
+  else
+    for (int step = 0; !status && step < func->node_count; step++)
+      status = run_node(exec, state, f, step, err);
   for (int i = 0; !status && i < func->output_count; i++) {
     leat_value value = func->outputs[i];
     out[i] = leat_tensor_ref(f->values[f->p->first[value.node->id] + value.index]);

@@ -1,0 +1,319 @@
+// Native tier: a function as printed, built and loaded C, with the interpreter for the rest.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Values that only printed code reads lie in an arena, planned anew when a size changes. Those that the
+// interpreter, a variable or a caller reads are tensors; a variable's next value is written into the
+// buffer of the value before its present one, so that a step allocates nothing and a failed one changes
+// nothing.
+#include "engine/native.h"
+
+#include "engine/lower.h"
+#include "engine/plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef void entry_fn(void *const *v, const long long *d);
+
+struct leat_native {
+  leat_lower lower;
+  leat_object *object;
+  entry_fn **entries;     // by group: the run of printed groups that starts there
+  void **pointers;        // [0] scratch, then one a slot
+  long long *sizes;       // values of lower.dims
+  long long *planned_for; // sizes that the plan holds for
+  bool planned;
+  leat_planned *plan;     // by slot; bytes 0 = not in the arena
+  char *arena;
+  int64_t arena_bytes;
+  float *scratch;
+  int64_t scratch_bytes;
+  leat_tensor **held;     // by slot: a dense copy or a reference, for one run
+  leat_tensor **spare;    // by slot: a variable's buffer of the step before
+};
+
+static const leat_node *slot_node(const leat_native *n, size_t slot) {
+  return n->lower.slots.at[slot].node;
+}
+
+static const leat_lower_node *role_of(const leat_native *n, const leat_node *node) {
+  return &n->lower.nodes[node->id];
+}
+
+// --- Making -------------------------------------------------------------------------------------
+static bool find_entries(leat_native *n) {
+  for (size_t i = 0; i < n->lower.groups.count; i++) {
+    bool native = n->lower.groups.at[i].kind != GROUP_HOST;
+    if (!native || (i > 0 && n->lower.groups.at[i - 1].kind != GROUP_HOST)) continue;
+    char name[40];
+    snprintf(name, sizeof name, "leat_run_%zu", i);
+    *(void **)(void *)&n->entries[i] = leat__object_find(n->object, name);
+    if (!n->entries[i]) return false;
+  }
+  return true;
+}
+
+// The last group that reads each node's value, through those that have no loops of their own.
+static bool find_lives(leat_native *n) {
+  const leat_func *f = n->lower.func;
+  int *last = leat__calloc((size_t)f->node_count + 1, sizeof *last);
+  if (!last) return false;
+  for (int i = f->node_count - 1; i >= 0; i--) {
+    const leat_lower_node *own = &n->lower.nodes[i];
+    bool inner = own->role == ROLE_VIRTUAL || own->role == ROLE_ALIAS;
+    for (int k = 0; k < f->nodes[i]->input_count; k++) {
+      int *in = &last[f->nodes[i]->inputs[k].node->id], at = inner ? last[i] : own->group;
+      if (at > *in) *in = at;
+    }
+  }
+  for (size_t s = 0; s < n->lower.slots.count; s++) {
+    const leat_node *node = slot_node(n, s);
+    int group = role_of(n, node)->group;
+    n->plan[s] = (leat_planned){.first = group, .last = last[node->id] > group ? last[node->id] : group};
+  }
+  leat__free(last);
+  return true;
+}
+
+static bool make_tables(leat_native *n) {
+  size_t slots = n->lower.slots.count + 1, dims = n->lower.dims.count + 1, groups = n->lower.groups.count + 1;
+  n->entries = leat__calloc(groups, sizeof *n->entries);
+  n->pointers = leat__calloc(slots + 1, sizeof *n->pointers);
+  n->sizes = leat__calloc(dims, sizeof *n->sizes);
+  n->planned_for = leat__calloc(dims, sizeof *n->planned_for);
+  n->plan = leat__calloc(slots, sizeof *n->plan);
+  n->held = leat__calloc(slots, sizeof(leat_tensor *));
+  n->spare = leat__calloc(slots, sizeof(leat_tensor *));
+  return n->entries && n->pointers && n->sizes && n->planned_for && n->plan && n->held && n->spare &&
+         find_lives(n);
+}
+
+leat_status leat__native_new(leat_native **out, const leat_func *func, leat_error *err) {
+  leat_native *n = *out = leat__calloc(1, sizeof *n);
+  leat_buf text = {0};
+  if (!n) return leat__oom(err, sizeof *n);
+  leat_status status = leat__lower(&n->lower, func, err);
+  if (!status) status = leat__print_c(&n->lower, &text, err);
+  if (!status && !make_tables(n)) status = leat__oom(err, sizeof *n);
+  if (!status) status = leat__build_c(&n->object, leat_buf_view(&text), err);
+  if (!status && !find_entries(n))
+    status = leat_error_set(err, LEAT_INTERNAL, "a built object lacks its entry");
+  leat_buf_deinit(&text);
+  if (!status) return LEAT_OK;
+  leat__native_free(n);
+  *out = NULL;
+  return status;
+}
+
+void leat__native_free(leat_native *n) {
+  if (!n) return;
+  for (size_t i = 0; n->spare && i < n->lower.slots.count; i++) leat_tensor_unref(n->spare[i]);
+  leat__object_free(n->object);
+  leat__free(n->entries);
+  leat__free(n->pointers);
+  leat__free(n->sizes);
+  leat__free(n->planned_for);
+  leat__free(n->plan);
+  leat__free(n->held);
+  leat__free(n->spare);
+  free(n->arena);
+  free(n->scratch);
+  leat__lower_deinit(&n->lower);
+  leat__free(n);
+}
+
+static const char *const kinds[] = {"host", "elem", "reduce", "dot", "concat"};
+
+static void print_groups(const leat_lower *l, leat_buf *out) {
+  for (size_t i = 0; i < l->groups.count; i++) {
+    const leat_group *g = &l->groups.at[i];
+    leat_buf_fmt(out, "group %zu %s:", i, kinds[g->kind]);
+    if (g->kind == GROUP_HOST) leat_buf_fmt(out, " %%%d %s", g->anchor->id, leat__ops[g->anchor->op].name);
+    for (int k = 0; k < g->root_count; k++)
+      leat_buf_fmt(out, " %%%d %s", g->roots[k]->id, leat__ops[g->roots[k]->op].name);
+    leat_buf_char(out, '\n');
+  }
+}
+
+leat_status leat__native_text(const leat_func *func, bool groups, leat_buf *out, leat_error *err) {
+  leat_lower l;
+  leat_status status = leat__lower(&l, func, err);
+  if (!status && groups) print_groups(&l, out);
+  if (!status && !groups) status = leat__print_c(&l, out, err);
+  if (!status) leat__lower_deinit(&l);
+  return status ? status : leat_buf_status(out, err);
+}
+
+// --- Planning -----------------------------------------------------------------------------------
+static int64_t bytes_of(const leat_native *n, const leat_node *node, const int64_t *env) {
+  const leat_type *type = &node->types[0];
+  int64_t count = 1;
+  for (int i = 0; i < type->shape.rank; i++) {
+    int64_t dim = leat__dim_eval(n->lower.func->graph, type->shape.dims[i], env);
+    if (dim < 0 || (dim && count > ((int64_t)1 << 56) / dim)) return -1;
+    count *= dim;
+  }
+  return count * (int64_t)leat_dtype_bytes(type->dtype);
+}
+
+static bool in_arena(const leat_native *n, const leat_node *node) {
+  const leat_lower_node *own = role_of(n, node);
+  return own->role == ROLE_STORED && !own->crosses;
+}
+
+static bool grow(void **memory, int64_t *have, int64_t want) {
+  if (*memory && want <= *have) return true;
+  free(*memory);
+  *have = want + 64;
+  *memory = aligned_alloc(64, ((size_t)*have + 127) / 64 * 64);
+  return *memory != NULL;
+}
+
+// b of a dot that comes as (n, k) is turned into scratch memory.
+static int64_t scratch_wanted(const leat_native *n, const int64_t *env) {
+  int64_t most = 0;
+  for (size_t i = 0; i < n->lower.groups.count; i++) {
+    const leat_group *g = &n->lower.groups.at[i];
+    if (g->kind != GROUP_DOT || g->anchor->attrs[3].ints[0] != 1) continue;
+    leat_shape shape = leat__in(g->anchor, 1).shape;
+    int64_t bytes = 4;
+    for (int k = 0; k < 2; k++) bytes *= leat__dim_eval(n->lower.func->graph, shape.dims[k], env);
+    if (bytes > most) most = bytes;
+  }
+  return most;
+}
+
+static leat_status plan(leat_native *n, const int64_t *env, leat_error *err) {
+  size_t count = n->lower.dims.count;
+  for (size_t i = 0; i < count; i++)
+    n->sizes[i] = (long long)leat__dim_eval(n->lower.func->graph, n->lower.dims.at[i], env);
+  if (n->planned && memcmp(n->sizes, n->planned_for, count * sizeof *n->sizes) == 0) return LEAT_OK;
+  for (size_t s = 0; s < n->lower.slots.count; s++) {
+    const leat_node *node = slot_node(n, s);
+    n->plan[s].bytes = in_arena(n, node) ? bytes_of(n, node, env) : 0;
+    if (n->plan[s].bytes < 0)
+      return leat_error_set(err, LEAT_INVALID_ARGUMENT, "a size is not known before the call");
+  }
+  int64_t bytes = leat__plan(n->plan, (int)n->lower.slots.count), scratch = scratch_wanted(n, env);
+  if (bytes < 0 || !grow((void **)&n->arena, &n->arena_bytes, bytes)) return leat__oom(err, (size_t)bytes);
+  if (!grow((void **)&n->scratch, &n->scratch_bytes, scratch)) return leat__oom(err, (size_t)scratch);
+  memcpy(n->planned_for, n->sizes, count * sizeof *n->sizes);
+  n->planned = true;
+  n->pointers[0] = n->scratch;
+  for (size_t s = 0; s < n->lower.slots.count; s++)
+    if (in_arena(n, slot_node(n, s))) n->pointers[s + 1] = n->arena + n->plan[s].offset;
+  return LEAT_OK;
+}
+
+// --- Running ------------------------------------------------------------------------------------
+static bool unshared(const leat_tensor *t) {
+  return atomic_load_explicit(&t->refs, memory_order_acquire) == 1 &&
+         atomic_load_explicit(&t->buffer->refs, memory_order_acquire) == 1 && !t->buffer->release &&
+         leat_tensor_is_dense(t);
+}
+
+// A tensor for a value that others read: the spare one of a variable, or a new one.
+static leat_status make_tensor(leat_native *n, size_t slot, const leat_native_frame *f, leat_error *err) {
+  const leat_node *node = slot_node(n, slot);
+  const leat_type *type = &node->types[0];
+  leat_tensor **value = &f->values[f->first[node->id]];
+  if (*value) return LEAT_OK;
+  if (n->spare[slot] && unshared(n->spare[slot])) {
+    *value = n->spare[slot];
+    n->spare[slot] = NULL;
+  } else {
+    int64_t dims[LEAT_MAX_RANK];
+    for (int i = 0; i < type->shape.rank; i++) {
+      dims[i] = leat__dim_eval(n->lower.func->graph, type->shape.dims[i], f->env);
+      if (dims[i] < 0)
+        return leat_error_set(err, LEAT_INVALID_ARGUMENT, "axis %d of a result has no size", i);
+    }
+    leat_status status = leat_tensor_new(value, type->dtype, type->shape.rank, dims, err);
+    if (status) return status;
+  }
+  n->pointers[slot + 1] = (*value)->data;
+  return LEAT_OK;
+}
+
+// What printed code reads and others made, dense.
+static leat_status point_at(leat_native *n, size_t slot, const leat_native_frame *f, leat_error *err) {
+  const leat_node *node = slot_node(n, slot);
+  leat_tensor *from = f->values[f->first[node->id] + n->lower.slots.at[slot].index];
+  if (n->held[slot]) return LEAT_OK;
+  if (node->op == LEAT_OP_var_read) {
+    from = f->state ? leat_state_get(f->state, node->attrs[0].var) : NULL;
+    if (!from)
+      return leat_error_set(err, LEAT_FAILED_PRECONDITION, "variable '%s' has no value", node->attrs[0].var->name);
+  }
+  if (!from) return LEAT_OK;  // the interpreter has not come to it
+  leat_status status = leat_tensor_dense(&n->held[slot], from, err);
+  if (!status) n->pointers[slot + 1] = n->held[slot]->data;
+  return status;
+}
+
+static leat_status run_entry(leat_native *n, size_t group, const leat_native_frame *f, leat_error *err) {
+  leat_status status = plan(n, f->env, err);
+  for (size_t s = 0; !status && s < n->lower.slots.count; s++) {
+    const leat_lower_node *own = role_of(n, slot_node(n, s));
+    if (own->role != ROLE_STORED)
+      status = point_at(n, s, f, err);
+    else if (own->crosses)
+      status = make_tensor(n, s, f, err);
+  }
+  if (!status) n->entries[group](n->pointers + 1, n->sizes);
+  return status;
+}
+
+static leat_tensor *value_of(leat_native *n, const leat_native_frame *f, leat_value v) {
+  (void)n;
+  if (v.node->op == LEAT_OP_var_read) return leat_state_get(f->state, v.node->attrs[0].var);
+  return f->values[f->first[v.node->id] + v.index];
+}
+
+// The value that a variable had becomes the buffer of its value after next.
+static leat_status put_variables(leat_native *n, const leat_native_frame *f, leat_error *err) {
+  const leat_func *func = n->lower.func;
+  leat_status status = LEAT_OK;
+  for (int i = 0; !status && i < func->node_count; i++) {
+    const leat_node *node = func->nodes[i];
+    if (node->op != LEAT_OP_var_next) continue;
+    leat_tensor *old = leat_state_get(f->state, node->attrs[0].var);
+    bool stored = role_of(n, node->inputs[0].node)->role == ROLE_STORED;
+    int slot = stored && old ? leat__lower_slot(&n->lower, node->inputs[0]) : -1;
+    bool keeps = slot >= 0 && !n->spare[slot];
+    if (keeps) leat_tensor_ref(old);
+    status = leat_state_set(f->state, node->attrs[0].var, value_of(n, f, node->inputs[0]), err);
+    if (keeps) n->spare[slot] = old;
+  }
+  return status;
+}
+
+// Reads of variables that the interpreter or the caller sees.
+static leat_status read_variables(leat_native *n, const leat_native_frame *f, leat_error *err) {
+  const leat_func *func = n->lower.func;
+  for (int i = 0; i < func->node_count; i++) {
+    const leat_node *node = func->nodes[i];
+    if (node->op != LEAT_OP_var_read) continue;
+    leat_tensor *value = f->state ? leat_state_get(f->state, node->attrs[0].var) : NULL;
+    if (!value)
+      return leat_error_set(err, LEAT_FAILED_PRECONDITION, "variable '%s' has no value", node->attrs[0].var->name);
+    if (n->lower.nodes[i].crosses) f->values[f->first[i]] = leat_tensor_ref(value);
+  }
+  return LEAT_OK;
+}
+
+leat_status leat__native_run(leat_native *n, const leat_native_frame *f, leat_error *err) {
+  leat_status status = read_variables(n, f, err);
+  for (size_t g = 0; !status && g < n->lower.groups.count; g++) {
+    const leat_group *group = &n->lower.groups.at[g];
+    if (group->kind == GROUP_HOST)
+      status = f->host(f->context, group->anchor, err);
+    else if (n->entries[g])
+      status = run_entry(n, g, f, err);
+  }
+  for (size_t s = 0; s < n->lower.slots.count; s++) {
+    leat_tensor_unref(n->held[s]);
+    n->held[s] = NULL;
+  }
+  return status ? status : put_variables(n, f, err);
+}

@@ -1,0 +1,29 @@
+// Native tier: a function as printed, built and loaded C, with the interpreter for the rest.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LEAT_ENGINE_NATIVE_H
+#define LEAT_ENGINE_NATIVE_H
+
+#include "engine/eval.h"
+
+typedef struct leat_native leat_native;
+
+// One run: where values live, and how the interpreter does one node.
+typedef struct leat_native_frame {
+  leat_tensor **values;  // by value: first[node id] + output index
+  const int *first;
+  int64_t *env;
+  leat_state *state;  // may be NULL
+  leat_status (*host)(void *context, const leat_node *node, leat_error *err);
+  void *context;
+} leat_native_frame;
+
+// Lowers, prints, builds and loads. NOT_FOUND without a compiler; any error leaves the interpreter.
+leat_status leat__native_new(leat_native **out, const leat_func *func, leat_error *err);
+void leat__native_free(leat_native *native);  // NULL allowed
+// Inputs are in place and symbols bound. Leaves the results in `values`; variables change only at the end.
+leat_status leat__native_run(leat_native *native, const leat_native_frame *frame, leat_error *err);
+
+// The printed C of a function, or its groups one a line, for people.
+leat_status leat__native_text(const leat_func *func, bool groups, leat_buf *out, leat_error *err);
+
+#endif
