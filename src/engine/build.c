@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // An entry of the cache is named by a fingerprint of all that decides its bytes: source, flags and
-// compiler. It is written under a temporary name and renamed, so that processes may build the same one
-// at once; one that does not load is removed and built again. The folder is the user's own and private:
-// anything else is not used.
+// compiler. It is written under a temporary name and renamed, so that processes may build the same
+// one at once; one that does not load is removed and built again. The folder is the user's own and
+// private: anything else is not used.
 #include "base/file.h"
 #include "base/fingerprint.h"
 #include "engine/lower.h"
@@ -66,11 +66,23 @@ static bool find_compiler(compiler *out) {
 
 enum { MOST_FLAGS = 32 };
 
-// This machine's instruction set, as the interpreter's kernels use it; arithmetic as the contract says.
+// This machine's instruction set, as the interpreter's kernels use it; arithmetic as the contract
+// says.
 static int flags_of(const char **flags) {
-  static const char *const common[] = {
-      "-std=gnu17", "-O2", "-fPIC", "-shared", "-nostdlib", "-ffreestanding", "-fno-math-errno", "-ffp-contract=off",
-      "-fvisibility=hidden", "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-w", "-x", "c"};
+  static const char *const common[] = {"-std=gnu17",
+                                       "-O2",
+                                       "-fPIC",
+                                       "-shared",
+                                       "-nostdlib",
+                                       "-ffreestanding",
+                                       "-fno-math-errno",
+                                       "-ffp-contract=off",
+                                       "-fvisibility=hidden",
+                                       "-fno-stack-protector",
+                                       "-fno-asynchronous-unwind-tables",
+                                       "-w",
+                                       "-x",
+                                       "c"};
   static const char *const avx2[] = {"-mavx2", "-mfma"};
   static const char *const avx512[] = {"-mavx512f",  "-mavx512vl", "-mavx512dq",
                                        "-mavx512bw", "-mfma",      "-mprefer-vector-width=512"};
@@ -84,7 +96,8 @@ static int flags_of(const char **flags) {
 
 // --- The cache ----------------------------------------------------------------------------------
 static leat_status cache_folder(leat_buf *out, leat_error *err) {
-  const char *own = getenv("LEAT_CACHE_DIR"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+  const char *own = getenv("LEAT_CACHE_DIR"), *xdg = getenv("XDG_CACHE_HOME"),
+             *home = getenv("HOME");
   if (own && *own)
     leat_buf_c(out, own);
   else if (xdg && *xdg)
@@ -100,17 +113,19 @@ static leat_status cache_folder(leat_buf *out, leat_error *err) {
     char *parent = leat_path_dir(out->ptr);
     if (parent) leat_dir_make(parent, NULL);
     leat__free(parent);
-    if (mkdir(out->ptr, 0700) && errno != EEXIST) return leat_file_error(err, out->ptr, "make the build cache");
+    if (mkdir(out->ptr, 0700) && errno != EEXIST)
+      return leat_file_error(err, out->ptr, "make the build cache");
     if (lstat(out->ptr, &st) != 0) return leat_file_error(err, out->ptr, "look at the build cache");
   }
   if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022))
-    return leat_error_set(err, LEAT_PERMISSION_DENIED,
-                          "%s: the build cache must be a folder of this user that no one else can write", out->ptr);
+    return leat_error_set(
+        err, LEAT_PERMISSION_DENIED,
+        "%s: the build cache must be a folder of this user that no one else can write", out->ptr);
   return LEAT_OK;
 }
 
-static void entry_name(leat_buf *out, const char *folder, leat_str source, const compiler *cc, const char **flags,
-                       int count) {
+static void entry_name(leat_buf *out, const char *folder, leat_str source, const compiler *cc,
+                       const char **flags, int count) {
   leat_buf key = {0};
   leat_buf_fmt(&key, "%s %lld %lld", cc->path, cc->size, cc->time);
   for (int i = 0; i < count; i++) leat_buf_fmt(&key, " %s", flags[i]);
@@ -138,13 +153,14 @@ static leat_status report(const char *log, const char *cc, int how, leat_error *
   leat_buf text = {.max = 4096};
   leat_file_read(log, 0, &text, NULL);
   leat_str first = leat_buf_view(&text), line = leat_str_cut(&first, '\n');
-  leat_error_set(err, LEAT_INTERNAL, "%s failed on printed C (%d): " LEAT_STR_FMT, cc, how, LEAT_STR_ARG(line));
+  leat_error_set(err, LEAT_INTERNAL, "%s failed on printed C (%d): " LEAT_STR_FMT, cc, how,
+                 LEAT_STR_ARG(line));
   leat_buf_deinit(&text);
   return LEAT_INTERNAL;
 }
 
-static leat_status compile(const compiler *cc, const char **flags, int count, const char *source, const char *object,
-                           leat_error *err) {
+static leat_status compile(const compiler *cc, const char **flags, int count, const char *source,
+                           const char *object, leat_error *err) {
   char *argv[MOST_FLAGS + 8], log[1300];
   int n = 0, how = 0;
   pid_t child;
@@ -162,15 +178,16 @@ static leat_status compile(const compiler *cc, const char **flags, int count, co
   posix_spawn_file_actions_addopen(&actions, 2, log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
   int failed = posix_spawn(&child, cc->path, &actions, NULL, argv, environ);
   posix_spawn_file_actions_destroy(&actions);
-  if (failed) return leat_error_set(err, LEAT_UNAVAILABLE, "cannot run %s: %s", cc->path, strerror(failed));
+  if (failed)
+    return leat_error_set(err, LEAT_UNAVAILABLE, "cannot run %s: %s", cc->path, strerror(failed));
   while (waitpid(child, &how, 0) < 0 && errno == EINTR) continue;
   leat_status status = how == 0 ? LEAT_OK : report(log, cc->path, how, err);
   unlink(log);
   return status;
 }
 
-static leat_status build(const compiler *cc, const char **flags, int count, leat_str source, const char *entry,
-                         leat_object **out, leat_error *err) {
+static leat_status build(const compiler *cc, const char **flags, int count, leat_str source,
+                         const char *entry, leat_object **out, leat_error *err) {
   char object[1200], temporary[1200], text[1200];
   snprintf(object, sizeof object, "%s.so", entry);
   snprintf(temporary, sizeof temporary, "%s.%lld.tmp", entry, (long long)getpid());
@@ -179,7 +196,8 @@ static leat_status build(const compiler *cc, const char **flags, int count, leat
   unlink(object);
   leat_status status = leat_file_write(text, source, err);
   if (!status) status = compile(cc, flags, count, text, temporary, err);
-  if (!status && rename(temporary, object)) status = leat_file_error(err, object, "put the built object");
+  if (!status && rename(temporary, object))
+    status = leat_file_error(err, object, "put the built object");
   if (!status && !load(object, out))
     status = leat_error_set(err, LEAT_INTERNAL, "%s: does not load: %s", object, dlerror());
   if (status) unlink(temporary);
@@ -192,7 +210,8 @@ leat_status leat__build_c(leat_object **out, leat_str source, leat_error *err) {
   leat_buf whole = {0}, folder = {0}, entry = {0};
   *out = NULL;
   if (!find_compiler(&cc))
-    return leat_error_set(err, LEAT_NOT_FOUND, "no C compiler on this machine (Debian: gcc); the interpreter goes on");
+    return leat_error_set(err, LEAT_NOT_FOUND,
+                          "no C compiler on this machine (Debian: gcc); the interpreter goes on");
   int count = flags_of(flags);
   leat_buf_c(&whole, leat__text_prelude);
   leat_buf_c(&whole, leat__text_math);
@@ -209,7 +228,9 @@ leat_status leat__build_c(leat_object **out, leat_str source, leat_error *err) {
   return status;
 }
 
-void *leat__object_find(leat_object *object, const char *symbol) { return dlsym(object->handle, symbol); }
+void *leat__object_find(leat_object *object, const char *symbol) {
+  return dlsym(object->handle, symbol);
+}
 
 void leat__object_free(leat_object *object) {
   if (!object) return;

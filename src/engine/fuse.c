@@ -1,10 +1,11 @@
 // Fusion: roles of a function's nodes, and groups of stored values that share one loop nest.
 // SPDX-License-Identifier: Apache-2.0
 //
-// A value is stored when something needs its memory (a dot, a result, a variable, the interpreter) or
-// when several nodes use it and it is not free to compute again. Stored values are taken in order;
-// each joins the newest group among those it depends on if both have the same shape and it reads that
-// group's values at its own index only. Everything it needs is then computed before it or beside it.
+// A value is stored when something needs its memory (a dot, a result, a variable, the interpreter)
+// or when several nodes use it and it is not free to compute again. Stored values are taken in
+// order; each joins the newest group among those it depends on if both have the same shape and it
+// reads that group's values at its own index only. Everything it needs is then computed before it
+// or beside it.
 #include "engine/lower.h"
 
 #include "engine/print_elem.h"
@@ -33,10 +34,10 @@ static bool drops_ones_only(const leat_node *node) {
 }
 
 static bool plain_dot(const leat_node *node) {
-  return node->attrs[0].count == 0 && node->attrs[2].count == 1 && leat__in(node, 0).shape.rank == 2 &&
-         leat__in(node, 1).shape.rank == 2 && node->types[0].dtype == LEAT_DTYPE_F32 &&
-         leat__in(node, 0).dtype == LEAT_DTYPE_F32 && node->attrs[4].i == ORDER_CHAIN &&
-         node->types[0].shape.dims[1] != 1;
+  return node->attrs[0].count == 0 && node->attrs[2].count == 1 &&
+         leat__in(node, 0).shape.rank == 2 && leat__in(node, 1).shape.rank == 2 &&
+         node->types[0].dtype == LEAT_DTYPE_F32 && leat__in(node, 0).dtype == LEAT_DTYPE_F32 &&
+         node->attrs[4].i == ORDER_CHAIN && node->types[0].shape.dims[1] != 1;
 }
 
 static bool is_reduction(const leat_node *node) {
@@ -108,7 +109,8 @@ bool leat__index_eq(const leat_index *a, const leat_index *b) {
   if (a->rank != b->rank) return false;
   for (int i = 0; i < a->rank; i++) {
     const leat_axis *x = &a->at[i], *y = &b->at[i];
-    if (x->var != y->var || x->offset != y->offset || (x->var >= 0 && x->scale != y->scale)) return false;
+    if (x->var != y->var || x->offset != y->offset || (x->var >= 0 && x->scale != y->scale))
+      return false;
   }
   return true;
 }
@@ -160,7 +162,9 @@ leat_index leat__index_operand(const leat_node *node, int i, const leat_index *i
 }
 
 // --- Roles --------------------------------------------------------------------------------------
-static leat_lower_node *of(const leat_lower *l, const leat_node *node) { return &l->nodes[node->id]; }
+static leat_lower_node *of(const leat_lower *l, const leat_node *node) {
+  return &l->nodes[node->id];
+}
 
 leat_value leat__lower_base(const leat_lower *l, leat_value value) {
   while (of(l, value.node)->role == ROLE_ALIAS) value = value.node->inputs[0];
@@ -172,8 +176,9 @@ static bool has_memory(const leat_lower *l, const leat_node *node) {
 }
 
 static bool moves(const leat_node *node) {
-  return node->op == LEAT_OP_broadcast || node->op == LEAT_OP_reshape || node->op == LEAT_OP_transpose ||
-         node->op == LEAT_OP_slice || node->op == LEAT_OP_reverse || node->op == LEAT_OP_stop_gradient;
+  return node->op == LEAT_OP_broadcast || node->op == LEAT_OP_reshape ||
+         node->op == LEAT_OP_transpose || node->op == LEAT_OP_slice ||
+         node->op == LEAT_OP_reverse || node->op == LEAT_OP_stop_gradient;
 }
 
 // Costs nothing to compute again.
@@ -266,8 +271,10 @@ static void visit(search *s, const leat_node *root, const leat_node *node, const
     int group = of(s->l, base.node)->group;
     if (pass == 0 && group > s->newest) s->newest = group;
     leat_index own = leat__index_identity(s->l->func, &root->types[0].shape);
-    bool same = n->role == ROLE_STORED && leat_shape_eq(&node->types[0].shape, &root->types[0].shape);
-    if (pass == 1 && group == s->newest && (!same || !leat__index_eq(index, &own))) s->beside = false;
+    bool same =
+        n->role == ROLE_STORED && leat_shape_eq(&node->types[0].shape, &root->types[0].shape);
+    if (pass == 1 && group == s->newest && (!same || !leat__index_eq(index, &own)))
+      s->beside = false;
     return;
   }
   if (++s->depth > 400) {
@@ -283,7 +290,8 @@ static void visit(search *s, const leat_node *root, const leat_node *node, const
   s->depth--;
 }
 
-static bool add_group(leat_lower *l, leat_group_kind kind, const leat_node *anchor, const leat_node *root) {
+static bool add_group(leat_lower *l, leat_group_kind kind, const leat_node *anchor,
+                      const leat_node *root) {
   leat_group g = {.kind = kind, .anchor = anchor};
   if (root) g.roots[g.root_count++] = root;
   const leat_node *made = root ? root : anchor;
@@ -302,15 +310,17 @@ static bool place_value(leat_lower *l, const leat_node *node) {
   s.depth = 0;
   visit(&s, node, node, &own, 1);
   leat_group *g = s.newest >= 0 ? &l->groups.at[s.newest] : NULL;
-  bool joins = g && s.beside && g->root_count < LEAT_GROUP_ROOTS &&
-               (g->kind == GROUP_ELEM || (g->kind == GROUP_DOT && leat__print_elem_is_vector(l, node)));
+  bool joins =
+      g && s.beside && g->root_count < LEAT_GROUP_ROOTS &&
+      (g->kind == GROUP_ELEM || (g->kind == GROUP_DOT && leat__print_elem_is_vector(l, node)));
   if (!joins) return add_group(l, GROUP_ELEM, NULL, node);
   g->roots[g->root_count++] = node;
   of(l, node)->group = s.newest;
   return true;
 }
 
-// Nodes of the interpreter that hang on nothing printed come first, so that they do not cut the rest.
+// Nodes of the interpreter that hang on nothing printed come first, so that they do not cut the
+// rest.
 static bool early(const leat_lower *l, const leat_node *node, const bool *is_early) {
   if (of(l, node)->role != ROLE_HOST) return false;
   if (leat__ops[node->op].effect == EFFECT_effect) return false;

@@ -1,7 +1,8 @@
-// Lowering: a function as a list of groups, each one loop nest of printed C or one interpreted node.
-// SPDX-License-Identifier: Apache-2.0
+// Lowering: a function as a list of groups, each one loop nest of printed C or one interpreted
+// node. SPDX-License-Identifier: Apache-2.0
 //
-//   leat_func --fuse--> groups in order --print_c--> C text --build--> shared object --native--> run
+//   leat_func --fuse--> groups in order --print_c--> C text --build--> shared object --native-->
+//   run
 //
 // Every node has a role. GIVEN and STORED values have memory, an ALIAS is another shape of the
 // memory of its operand, a VIRTUAL one exists only as an expression inside the loops of its users,
@@ -31,8 +32,8 @@ typedef struct leat_group {
 
 typedef struct leat_lower_node {
   leat_role role;
-  int group;  // that computes it: position in `groups`; -1 = none
-  int uses;   // operands and results that name it
+  int group;     // that computes it: position in `groups`; -1 = none
+  int uses;      // operands and results that name it
   bool crosses;  // read outside of printed code: by the interpreter, a variable, a result
 } leat_lower_node;
 
@@ -41,7 +42,7 @@ typedef struct leat_lower {
   leat_lower_node *nodes;  // by node id
   LEAT_VEC(leat_group) groups;
   LEAT_VEC(leat_value) slots;  // values of the pointer table
-  LEAT_VEC(leat_dim) dims;  // sizes that the printed functions read
+  LEAT_VEC(leat_dim) dims;     // sizes that the printed functions read
 } leat_lower;
 
 // Decides roles and groups.
@@ -73,7 +74,8 @@ bool leat__index_eq(const leat_index *a, const leat_index *b);
 leat_index leat__index_operand(const leat_node *node, int i, const leat_index *index);
 
 // --- Printing and building ----------------------------------------------------------------------
-// Functions `leat_run_N(void *const *v, const long long *d)`, N = first group of each run of printed groups.
+// Functions `leat_run_N(void *const *v, const long long *d)`, N = first group of each run of
+// printed groups.
 leat_status leat__print_c(leat_lower *lower, leat_buf *out, leat_error *err);
 
 typedef struct leat_object leat_object;

@@ -1,10 +1,10 @@
 // Native tier: a function as printed, built and loaded C, with the interpreter for the rest.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Values that only printed code reads lie in an arena, planned anew when a size changes. Those that the
-// interpreter, a variable or a caller reads are tensors; a variable's next value is written into the
-// buffer of the value before its present one, so that a step allocates nothing and a failed one changes
-// nothing.
+// Values that only printed code reads lie in an arena, planned anew when a size changes. Those that
+// the interpreter, a variable or a caller reads are tensors; a variable's next value is written
+// into the buffer of the value before its present one, so that a step allocates nothing and a
+// failed one changes nothing.
 #include "engine/native.h"
 
 #include "engine/lower.h"
@@ -18,18 +18,18 @@ typedef void entry_fn(void *const *v, const long long *d);
 struct leat_native {
   leat_lower lower;
   leat_object *object;
-  entry_fn **entries;     // by group: the run of printed groups that starts there
-  void **pointers;        // [0] scratch, then one a slot
-  long long *sizes;       // values of lower.dims
-  long long *planned_for; // sizes that the plan holds for
+  entry_fn **entries;      // by group: the run of printed groups that starts there
+  void **pointers;         // [0] scratch, then one a slot
+  long long *sizes;        // values of lower.dims
+  long long *planned_for;  // sizes that the plan holds for
   bool planned;
-  leat_planned *plan;     // by slot; bytes 0 = not in the arena
+  leat_planned *plan;  // by slot; bytes 0 = not in the arena
   char *arena;
   int64_t arena_bytes;
   float *scratch;
   int64_t scratch_bytes;
-  leat_tensor **held;     // by slot: a dense copy or a reference, for one run
-  leat_tensor **spare;    // by slot: a variable's buffer of the step before
+  leat_tensor **held;   // by slot: a dense copy or a reference, for one run
+  leat_tensor **spare;  // by slot: a variable's buffer of the step before
 };
 
 static const leat_node *slot_node(const leat_native *n, size_t slot) {
@@ -69,14 +69,16 @@ static bool find_lives(leat_native *n) {
   for (size_t s = 0; s < n->lower.slots.count; s++) {
     const leat_node *node = slot_node(n, s);
     int group = role_of(n, node)->group;
-    n->plan[s] = (leat_planned){.first = group, .last = last[node->id] > group ? last[node->id] : group};
+    n->plan[s] =
+        (leat_planned){.first = group, .last = last[node->id] > group ? last[node->id] : group};
   }
   leat__free(last);
   return true;
 }
 
 static bool make_tables(leat_native *n) {
-  size_t slots = n->lower.slots.count + 1, dims = n->lower.dims.count + 1, groups = n->lower.groups.count + 1;
+  size_t slots = n->lower.slots.count + 1, dims = n->lower.dims.count + 1,
+         groups = n->lower.groups.count + 1;
   n->entries = leat__calloc(groups, sizeof *n->entries);
   n->pointers = leat__calloc(slots + 1, sizeof *n->pointers);
   n->sizes = leat__calloc(dims, sizeof *n->sizes);
@@ -84,8 +86,8 @@ static bool make_tables(leat_native *n) {
   n->plan = leat__calloc(slots, sizeof *n->plan);
   n->held = leat__calloc(slots, sizeof(leat_tensor *));
   n->spare = leat__calloc(slots, sizeof(leat_tensor *));
-  return n->entries && n->pointers && n->sizes && n->planned_for && n->plan && n->held && n->spare &&
-         find_lives(n);
+  return n->entries && n->pointers && n->sizes && n->planned_for && n->plan && n->held &&
+         n->spare && find_lives(n);
 }
 
 leat_status leat__native_new(leat_native **out, const leat_func *func, leat_error *err) {
@@ -128,7 +130,8 @@ static void print_groups(const leat_lower *l, leat_buf *out) {
   for (size_t i = 0; i < l->groups.count; i++) {
     const leat_group *g = &l->groups.at[i];
     leat_buf_fmt(out, "group %zu %s:", i, kinds[g->kind]);
-    if (g->kind == GROUP_HOST) leat_buf_fmt(out, " %%%d %s", g->anchor->id, leat__ops[g->anchor->op].name);
+    if (g->kind == GROUP_HOST)
+      leat_buf_fmt(out, " %%%d %s", g->anchor->id, leat__ops[g->anchor->op].name);
     for (int k = 0; k < g->root_count; k++)
       leat_buf_fmt(out, " %%%d %s", g->roots[k]->id, leat__ops[g->roots[k]->op].name);
     leat_buf_char(out, '\n');
@@ -195,8 +198,10 @@ static leat_status plan(leat_native *n, const int64_t *env, leat_error *err) {
       return leat_error_set(err, LEAT_INVALID_ARGUMENT, "a size is not known before the call");
   }
   int64_t bytes = leat__plan(n->plan, (int)n->lower.slots.count), scratch = scratch_wanted(n, env);
-  if (bytes < 0 || !grow((void **)&n->arena, &n->arena_bytes, bytes)) return leat__oom(err, (size_t)bytes);
-  if (!grow((void **)&n->scratch, &n->scratch_bytes, scratch)) return leat__oom(err, (size_t)scratch);
+  if (bytes < 0 || !grow((void **)&n->arena, &n->arena_bytes, bytes))
+    return leat__oom(err, (size_t)bytes);
+  if (!grow((void **)&n->scratch, &n->scratch_bytes, scratch))
+    return leat__oom(err, (size_t)scratch);
   memcpy(n->planned_for, n->sizes, count * sizeof *n->sizes);
   n->planned = true;
   n->pointers[0] = n->scratch;
@@ -213,7 +218,8 @@ static bool unshared(const leat_tensor *t) {
 }
 
 // A tensor for a value that others read: the spare one of a variable, or a new one.
-static leat_status make_tensor(leat_native *n, size_t slot, const leat_native_frame *f, leat_error *err) {
+static leat_status make_tensor(leat_native *n, size_t slot, const leat_native_frame *f,
+                               leat_error *err) {
   const leat_node *node = slot_node(n, slot);
   const leat_type *type = &node->types[0];
   leat_tensor **value = &f->values[f->first[node->id]];
@@ -236,14 +242,16 @@ static leat_status make_tensor(leat_native *n, size_t slot, const leat_native_fr
 }
 
 // What printed code reads and others made, dense.
-static leat_status point_at(leat_native *n, size_t slot, const leat_native_frame *f, leat_error *err) {
+static leat_status point_at(leat_native *n, size_t slot, const leat_native_frame *f,
+                            leat_error *err) {
   const leat_node *node = slot_node(n, slot);
   leat_tensor *from = f->values[f->first[node->id] + n->lower.slots.at[slot].index];
   if (n->held[slot]) return LEAT_OK;
   if (node->op == LEAT_OP_var_read) {
     from = f->state ? leat_state_get(f->state, node->attrs[0].var) : NULL;
     if (!from)
-      return leat_error_set(err, LEAT_FAILED_PRECONDITION, "variable '%s' has no value", node->attrs[0].var->name);
+      return leat_error_set(err, LEAT_FAILED_PRECONDITION, "variable '%s' has no value",
+                            node->attrs[0].var->name);
   }
   if (!from) return LEAT_OK;  // the interpreter has not come to it
   leat_status status = leat_tensor_dense(&n->held[slot], from, err);
@@ -251,7 +259,8 @@ static leat_status point_at(leat_native *n, size_t slot, const leat_native_frame
   return status;
 }
 
-static leat_status run_entry(leat_native *n, size_t group, const leat_native_frame *f, leat_error *err) {
+static leat_status run_entry(leat_native *n, size_t group, const leat_native_frame *f,
+                             leat_error *err) {
   leat_status status = plan(n, f->env, err);
   for (size_t s = 0; !status && s < n->lower.slots.count; s++) {
     const leat_lower_node *own = role_of(n, slot_node(n, s));
@@ -296,7 +305,8 @@ static leat_status read_variables(leat_native *n, const leat_native_frame *f, le
     if (node->op != LEAT_OP_var_read) continue;
     leat_tensor *value = f->state ? leat_state_get(f->state, node->attrs[0].var) : NULL;
     if (!value)
-      return leat_error_set(err, LEAT_FAILED_PRECONDITION, "variable '%s' has no value", node->attrs[0].var->name);
+      return leat_error_set(err, LEAT_FAILED_PRECONDITION, "variable '%s' has no value",
+                            node->attrs[0].var->name);
     if (n->lower.nodes[i].crosses) f->values[f->first[i]] = leat_tensor_ref(value);
   }
   return LEAT_OK;

@@ -20,7 +20,8 @@ typedef struct leat_native_frame {
 // Lowers, prints, builds and loads. NOT_FOUND without a compiler; any error leaves the interpreter.
 leat_status leat__native_new(leat_native **out, const leat_func *func, leat_error *err);
 void leat__native_free(leat_native *native);  // NULL allowed
-// Inputs are in place and symbols bound. Leaves the results in `values`; variables change only at the end.
+// Inputs are in place and symbols bound. Leaves the results in `values`; variables change only at
+// the end.
 leat_status leat__native_run(leat_native *native, const leat_native_frame *frame, leat_error *err);
 
 // The printed C of a function, or its groups one a line, for people.

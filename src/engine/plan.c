@@ -54,7 +54,8 @@ int64_t leat__plan_bound(const leat_planned *values, int count) {
   for (int i = 0; i < count; i++) {
     int64_t alive = 0;
     for (int k = 0; k < count; k++)
-      if (values[k].first <= values[i].first && values[i].first <= values[k].last) alive += rounded(values[k].bytes);
+      if (values[k].first <= values[i].first && values[i].first <= values[k].last)
+        alive += rounded(values[k].bytes);
     if (alive > most) most = alive;
   }
   return most;

@@ -1,9 +1,9 @@
 // Printing C: one static function a group, one entry a run of groups.
 // SPDX-License-Identifier: Apache-2.0
 //
-// A group's body is an inlined function of the loops' indices and, in vectors, of the lanes' number w;
-// the loops around it call it with w constant but for the last piece of a line, so that the compiler
-// makes a full and a partial version of one text.
+// A group's body is an inlined function of the loops' indices and, in vectors, of the lanes' number
+// w; the loops around it call it with w constant but for the last piece of a line, so that the
+// compiler makes a full and a partial version of one text.
 #include "engine/print_elem.h"
 
 #include <stdio.h>
@@ -39,11 +39,13 @@ static bool is_used_outside(const printer *p, const leat_group *g, const leat_no
 static void print_params(printer *p, const leat_body *b, const int *writes, int write_count) {
   for (size_t i = 0; i < b->reads.count; i++) {
     leat_value value = p->l->slots.at[b->reads.at[i]];
-    leat_buf_fmt(p->out, "const %s *restrict p%d, ", leat__c_type(leat_value_type(value).dtype), b->reads.at[i]);
+    leat_buf_fmt(p->out, "const %s *restrict p%d, ", leat__c_type(leat_value_type(value).dtype),
+                 b->reads.at[i]);
   }
   for (int i = 0; i < write_count; i++) {
     leat_value value = p->l->slots.at[writes[i]];
-    leat_buf_fmt(p->out, "%s *restrict p%d, ", leat__c_type(leat_value_type(value).dtype), writes[i]);
+    leat_buf_fmt(p->out, "%s *restrict p%d, ", leat__c_type(leat_value_type(value).dtype),
+                 writes[i]);
   }
   leat_buf_c(p->out, "const long long *d");
 }
@@ -74,12 +76,13 @@ static void store_root(printer *p, leat_body *b, const leat_node *root, int temp
   if (!b->vector)
     leat_buf_fmt(b->out, "  p%d[%s] = t%d;\n", slot, position.ptr, temp);
   else
-    leat_buf_fmt(b->out, "  %s(p%d + %s, t%d, w);\n", mask ? "vi_store_bool" : "vf_store_w", slot, position.ptr,
-                 temp);
+    leat_buf_fmt(b->out, "  %s(p%d + %s, t%d, w);\n", mask ? "vi_store_bool" : "vf_store_w", slot,
+                 position.ptr, temp);
   leat_buf_deinit(&position);
 }
 
-// All roots' statements into text; slots of those that are stored into writes. Returns their number.
+// All roots' statements into text; slots of those that are stored into writes. Returns their
+// number.
 static int fill_body(printer *p, leat_body *b, const leat_group *g, int *writes) {
   int count = 0;
   for (int i = 0; i < g->root_count; i++) {
@@ -153,8 +156,9 @@ static void print_nest(printer *p, const nest *n) {
   if (n->vector) {
     leat_buf_fmt(p->out, "  const long n%d = ", last);
     print_size(p, n, last);
-    leat_buf_fmt(p->out, ";\n  long i%d = 0;\n  for (; i%d + VF_LANES <= n%d; i%d += VF_LANES)\n    ", last, last,
-                 last, last);
+    leat_buf_fmt(p->out,
+                 ";\n  long i%d = 0;\n  for (; i%d + VF_LANES <= n%d; i%d += VF_LANES)\n    ", last,
+                 last, last, last);
     print_call(p, n, last, "VF_LANES");
     leat_buf_fmt(p->out, "  if (i%d < n%d)\n    ", last, last);
     char w[48];
@@ -179,7 +183,10 @@ static void print_elem(printer *p, const leat_group *g, int number) {
     flat &= leat__print_index_is_flat(p->l, value, &own, shape);
   }
   leat_buf text = {0};
-  leat_body b = {.lower = p->l, .out = &text, .vector = vector, .flat = flat && shape->rank > 0,
+  leat_body b = {.lower = p->l,
+                 .out = &text,
+                 .vector = vector,
+                 .flat = flat && shape->rank > 0,
                  .loops = shape};
   b.var = last_loop(shape);
   int writes[LEAT_GROUP_ROOTS], count = fill_body(p, &b, g, writes);
@@ -193,7 +200,8 @@ static void print_elem(printer *p, const leat_group *g, int number) {
   for (size_t i = 0; i < b.reads.count; i++) leat_buf_fmt(&call, "v[%d], ", b.reads.at[i]);
   for (int i = 0; i < count; i++) leat_buf_fmt(&call, "v[%d], ", writes[i]);
   leat_buf_c(&call, "d");
-  leat_buf_fmt(p->out, "static __attribute__((noinline)) void g%d(void *const *v, const long long *d) {\n",
+  leat_buf_fmt(p->out,
+               "static __attribute__((noinline)) void g%d(void *const *v, const long long *d) {\n",
                number);
   nest n = {shape, b.flat, vector, call.ptr};
   print_nest(p, &n);
@@ -230,7 +238,8 @@ static void print_element(printer *p, leat_body *b, const leat_node *node, int n
   leat_buf text = {0};
   b->out = &text;
   int temp = leat__body_value(b, node->inputs[0], &own);
-  leat_buf_fmt(p->out, "LEAT_INLINE %s g%d_element(", b->vector ? "vf" : leat__c_type(from.dtype), number);
+  leat_buf_fmt(p->out, "LEAT_INLINE %s g%d_element(", b->vector ? "vf" : leat__c_type(from.dtype),
+               number);
   print_params(p, b, NULL, 0);
   print_loop_params(p, &from.shape, b->flat, b->vector);
   leat_buf_fmt(p->out, ") {\n%s  return t%d;\n}\n", text.ptr ? text.ptr : "", temp);
@@ -254,8 +263,8 @@ static void close_loops(printer *p, const leat_node *node, int except) {
     if (!is_reduced(node, i) && shape.dims[i] != 1 && i != except) leat_buf_c(p->out, "  }\n");
 }
 
-static void print_element_call(printer *p, leat_body *b, const leat_node *node, int number, const char *at,
-                               int var, const char *w) {
+static void print_element_call(printer *p, leat_body *b, const leat_node *node, int number,
+                               const char *at, int var, const char *w) {
   leat_shape shape = leat__in(node, 0).shape;
   leat_buf_fmt(p->out, "g%d_element(", number);
   print_args(p, b, NULL, 0);
@@ -284,7 +293,8 @@ static void print_result(printer *p, leat_body *b, const leat_node *node) {
 }
 
 // Elements in order, one reducer: any axes, any type.
-static void print_reduce_scalar(printer *p, leat_body *b, const leat_node *node, int number, int slot) {
+static void print_reduce_scalar(printer *p, leat_body *b, const leat_node *node, int number,
+                                int slot) {
   leat_dtype t = node->types[0].dtype;
   int how = join_of(node);
   bool real = t == LEAT_DTYPE_F32 || t == LEAT_DTYPE_F64;
@@ -292,8 +302,9 @@ static void print_reduce_scalar(printer *p, leat_body *b, const leat_node *node,
   leat_shape shape = leat__in(node, 0).shape;
   print_loops_over(p, node, false, -1);
   if (real)
-    leat_buf_fmt(p->out, "  leat_red_%s r;\n  r.top = 0, r.count = 0;\n  leat_red_clear_%s(&r, %s);\n", name, name,
-                 joins[how]);
+    leat_buf_fmt(p->out,
+                 "  leat_red_%s r;\n  r.top = 0, r.count = 0;\n  leat_red_clear_%s(&r, %s);\n",
+                 name, name, joins[how]);
   else {
     const char *const least = t == LEAT_DTYPE_I32 ? "-0x7fffffff - 1" : "-0x7fffffffffffffffLL - 1";
     const char *const most = t == LEAT_DTYPE_I32 ? "0x7fffffff" : "0x7fffffffffffffffLL";
@@ -307,7 +318,10 @@ static void print_reduce_scalar(printer *p, leat_body *b, const leat_node *node,
   leat_buf_c(p->out, ";\n");
   static const char *const whole[] = {"(unsigned long long)r + (unsigned long long)x",
                                       "(unsigned long long)r * (unsigned long long)x",
-                                      "x > r ? x : r", "x < r ? x : r", "r & x", "r | x"};
+                                      "x > r ? x : r",
+                                      "x < r ? x : r",
+                                      "r & x",
+                                      "r | x"};
   if (real)
     leat_buf_fmt(p->out, "  leat_red_add_%s(&r, %s, x);\n", name, joins[how]);
   else
@@ -324,7 +338,8 @@ static void print_reduce_scalar(printer *p, leat_body *b, const leat_node *node,
 }
 
 // The last axis (or all, in one line): sixteen lanes side by side.
-static void print_reduce_line(printer *p, leat_body *b, const leat_node *node, int number, int slot) {
+static void print_reduce_line(printer *p, leat_body *b, const leat_node *node, int number,
+                              int slot) {
   const char *how = joins[join_of(node)];
   leat_shape shape = leat__in(node, 0).shape;
   int var = b->var;
@@ -332,47 +347,54 @@ static void print_reduce_line(printer *p, leat_body *b, const leat_node *node, i
   leat_buf_c(p->out, "  const long n = ");
   nest n = {&shape, b->flat, true, NULL};
   print_size(p, &n, var);
-  leat_buf_fmt(p->out,
-               ";\n  leat_red_f32 r;\n  r.top = 0, r.count = 0;\n"
-               "  for (long from = 0; from < n; from += LEAT_BLOCK) {\n"
-               "    const long to = n - from < LEAT_BLOCK ? n : from + LEAT_BLOCK;\n"
-               "    vf acc[LEAT_VECS];\n"
-               "    for (int k = 0; k < LEAT_VECS; k++) acc[k] = vf_all((float)leat_identity(%s));\n"
-               "    long j = from;\n"
-               "    for (; j + 16 <= to; j += 16)\n"
-               "      for (int k = 0; k < LEAT_VECS; k++) acc[k] = leat_join_vf(%s, acc[k], ",
-               how, how);
+  leat_buf_fmt(
+      p->out,
+      ";\n  leat_red_f32 r;\n  r.top = 0, r.count = 0;\n"
+      "  for (long from = 0; from < n; from += LEAT_BLOCK) {\n"
+      "    const long to = n - from < LEAT_BLOCK ? n : from + LEAT_BLOCK;\n"
+      "    vf acc[LEAT_VECS];\n"
+      "    for (int k = 0; k < LEAT_VECS; k++) acc[k] = vf_all((float)leat_identity(%s));\n"
+      "    long j = from;\n"
+      "    for (; j + 16 <= to; j += 16)\n"
+      "      for (int k = 0; k < LEAT_VECS; k++) acc[k] = leat_join_vf(%s, acc[k], ",
+      how, how);
   print_element_call(p, b, node, number, "j + k * VF_LANES", var, "VF_LANES");
-  leat_buf_fmt(p->out,
-               ");\n    for (int k = 0; k < LEAT_VECS && j < to; k++, j += VF_LANES) {\n"
-               "      const unsigned long w = to - j < VF_LANES ? (unsigned long)(to - j) : VF_LANES;\n"
-               "      const vf x = ");
+  leat_buf_fmt(
+      p->out,
+      ");\n    for (int k = 0; k < LEAT_VECS && j < to; k++, j += VF_LANES) {\n"
+      "      const unsigned long w = to - j < VF_LANES ? (unsigned long)(to - j) : VF_LANES;\n"
+      "      const vf x = ");
   print_element_call(p, b, node, number, "j", var, "w");
-  leat_buf_fmt(p->out,
-               ";\n      acc[k] = leat_join_vf(%s, acc[k], "
-               "vf_select(vf_first(w), x, vf_all((float)leat_identity(%s))));\n    }\n"
-               "    leat_red_lanes_f32(&r, %s, acc, (unsigned long)(to - from));\n  }\n  ((float *)v[%d])[",
-               how, how, how, slot);
+  leat_buf_fmt(
+      p->out,
+      ";\n      acc[k] = leat_join_vf(%s, acc[k], "
+      "vf_select(vf_first(w), x, vf_all((float)leat_identity(%s))));\n    }\n"
+      "    leat_red_lanes_f32(&r, %s, acc, (unsigned long)(to - from));\n  }\n  ((float *)v[%d])[",
+      how, how, how, slot);
   print_result(p, b, node);
   leat_buf_fmt(p->out, "] = leat_red_end_f32(&r, %s);\n", how);
   if (!b->flat) close_loops(p, node, -1);
 }
 
 // Leading axes: columns side by side.
-static void print_reduce_columns(printer *p, leat_body *b, const leat_node *node, int number, int slot) {
+static void print_reduce_columns(printer *p, leat_body *b, const leat_node *node, int number,
+                                 int slot) {
   const char *how = joins[join_of(node)];
   leat_shape shape = leat__in(node, 0).shape;
   int var = b->var;
   print_loops_over(p, node, false, var);
   leat_buf_c(p->out, "  const long n = ");
   leat__print_dim_c(p->l, p->out, shape.dims[var]);
-  leat_buf_fmt(p->out,
-               ";\n  for (long i%d = 0; i%d < n; i%d += VF_LANES) {\n"
-               "    const unsigned long w = n - i%d < VF_LANES ? (unsigned long)(n - i%d) : VF_LANES;\n"
-               "    leat_red_vf r;\n    r.top = 0, r.count = 0;\n    leat_red_clear_vf(&r, %s);\n",
-               var, var, var, var, var, how);
+  leat_buf_fmt(
+      p->out,
+      ";\n  for (long i%d = 0; i%d < n; i%d += VF_LANES) {\n"
+      "    const unsigned long w = n - i%d < VF_LANES ? (unsigned long)(n - i%d) : VF_LANES;\n"
+      "    leat_red_vf r;\n    r.top = 0, r.count = 0;\n    leat_red_clear_vf(&r, %s);\n",
+      var, var, var, var, var, how);
   print_loops_over(p, node, true, -1);
-  leat_buf_fmt(p->out, "    const int lane = (int)(r.count++ & 15);\n    r.acc[lane] = leat_join_vf(%s, r.acc[lane], ",
+  leat_buf_fmt(p->out,
+               "    const int lane = (int)(r.count++ & 15);\n    r.acc[lane] = leat_join_vf(%s, "
+               "r.acc[lane], ",
                how);
   char at[16];
   snprintf(at, sizeof at, "i%d", var);
@@ -397,11 +419,13 @@ static void print_reduce(printer *p, const leat_group *g, int number) {
              leat__print_index_is_vector(p->l, node->inputs[0], &own, last);
   b.flat = b.vector && kept == 0 && leat__print_index_is_flat(p->l, node->inputs[0], &own, &shape);
   bool line = b.vector && is_reduced(node, last);
-  for (int i = 0; line && !b.flat && i < shape.rank; i++)  // one line only: the others would cut its lanes
+  for (int i = 0; line && !b.flat && i < shape.rank;
+       i++)  // one line only: the others would cut its lanes
     if (is_reduced(node, i) && i != last && shape.dims[i] != 1) b.vector = line = false;
   print_comment(p, g);
   print_element(p, &b, node, number);
-  leat_buf_fmt(p->out, "static __attribute__((noinline)) void g%d(void *const *v, const long long *d) {\n",
+  leat_buf_fmt(p->out,
+               "static __attribute__((noinline)) void g%d(void *const *v, const long long *d) {\n",
                number);
   if (line)
     print_reduce_line(p, &b, node, number, slot);
@@ -426,7 +450,8 @@ static void print_concat(printer *p, const leat_group *g, int number) {
     leat_index own = leat__index_identity(p->l->func, &shape), at = own;
     leat_buf text = {0};
     leat_body b = {.lower = p->l, .out = &text, .var = last_loop(&shape), .loops = &shape};
-    b.vector = leat__print_index_is_vector(p->l, node->inputs[k], &own, b.var) && b.var == to.rank - 1;
+    b.vector =
+        leat__print_index_is_vector(p->l, node->inputs[k], &own, b.var) && b.var == to.rank - 1;
     int temp = leat__body_value(&b, node->inputs[k], &own);
     leat_buf position = {0};
     at.at[axis] = (leat_axis){900, 1, 0};  // a name of its own: i900 = the index in the whole
@@ -439,8 +464,8 @@ static void print_concat(printer *p, const leat_group *g, int number) {
     if (shape.dims[axis] != 1) leat_buf_fmt(p->out, "i%d + ", axis);
     leat_buf_fmt(p->out, "%s;\n", offset.ptr);
     if (b.vector)
-      leat_buf_fmt(p->out, "  %s(p%d + %s, t%d, w);\n}\n", mask ? "vi_store_bool" : "vf_store_w", slot, position.ptr,
-                   temp);
+      leat_buf_fmt(p->out, "  %s(p%d + %s, t%d, w);\n}\n", mask ? "vi_store_bool" : "vf_store_w",
+                   slot, position.ptr, temp);
     else
       leat_buf_fmt(p->out, "  p%d[%s] = t%d;\n}\n", slot, position.ptr, temp);
     leat_buf call = {0};
@@ -460,8 +485,10 @@ static void print_concat(printer *p, const leat_group *g, int number) {
     leat_buf_deinit(&call);
     leat__body_deinit(&b);
   }
-  leat_buf_fmt(p->out, "static __attribute__((noinline)) void g%d(void *const *v, const long long *d) {\n%s}\n",
-               number, calls.ptr ? calls.ptr : "");
+  leat_buf_fmt(
+      p->out,
+      "static __attribute__((noinline)) void g%d(void *const *v, const long long *d) {\n%s}\n",
+      number, calls.ptr ? calls.ptr : "");
   leat_buf_deinit(&calls);
   leat_buf_deinit(&offset);
 }
@@ -475,17 +502,20 @@ static void print_dot(printer *p, const leat_group *g, int number) {
   int sa = leat__lower_slot(p->l, node->inputs[0]), sb = leat__lower_slot(p->l, node->inputs[1]);
   leat_buf text = {0};
   leat_body b = {.lower = p->l, .out = &text, .vector = true, .var = 1, .loops = &to};
-  leat_index own = {.rank = 2, .at = {{0, 1, 0}, {1, 1, 0}}}, plain = leat__index_identity(p->l->func, &to);
+  leat_index own = {.rank = 2, .at = {{0, 1, 0}, {1, 1, 0}}},
+             plain = leat__index_identity(p->l->func, &to);
   int dot = leat__body_bind(&b, first_of(node), &plain);
   (void)own;
   int writes[LEAT_GROUP_ROOTS], count = fill_body(p, &b, g, writes);
   print_comment(p, g);
   leat_buf_fmt(p->out, "LEAT_INLINE void g%d_end(", number);
   print_params(p, &b, writes, count);
-  leat_buf_fmt(p->out, ", const vf t%d, long i0, long i1, unsigned long w) {\n%s}\n", dot, text.ptr ? text.ptr : "");
+  leat_buf_fmt(p->out, ", const vf t%d, long i0, long i1, unsigned long w) {\n%s}\n", dot,
+               text.ptr ? text.ptr : "");
   // One tile: constants once inlined.
   leat_buf_fmt(p->out,
-               "LEAT_INLINE void g%d_tile(void *const *v, const long long *d, const float *a, const float *b, long i, "
+               "LEAT_INLINE void g%d_tile(void *const *v, const long long *d, const float *a, "
+               "const float *b, long i, "
                "long j, const int rows, const int vecs, unsigned long w) {\n"
                "  vf acc[LEAT_TILE_ROWS][LEAT_TILE_VECS];\n  leat_tile_f32(acc, a + i * ",
                number);
@@ -508,13 +538,15 @@ static void print_dot(printer *p, const leat_group *g, int number) {
   leat_buf_c(p->out, ", ");
   leat__print_dim_c(p->l, p->out, a.dims[a_k]);
   leat_buf_fmt(p->out,
-               ", rows, vecs, w);\n#pragma GCC unroll 8\n  for (int r = 0; r < rows; r++)\n#pragma GCC unroll 4\n"
+               ", rows, vecs, w);\n#pragma GCC unroll 8\n  for (int r = 0; r < rows; r++)\n#pragma "
+               "GCC unroll 4\n"
                "    for (int q = 0; q < vecs; q++)\n      g%d_end(",
                number);
   print_args(p, &b, writes, count);
   leat_buf_c(p->out, ", acc[r][q], i + r, j + q * VF_LANES, q + 1 < vecs ? VF_LANES : w);\n}\n");
   leat_buf_fmt(p->out,
-               "LEAT_INLINE void g%d_rows(void *const *v, const long long *d, const float *a, const float *b, long j, "
+               "LEAT_INLINE void g%d_rows(void *const *v, const long long *d, const float *a, "
+               "const float *b, long j, "
                "const int vecs, unsigned long w) {\n  long i = 0;\n  const long m = ",
                number);
   leat__print_dim_c(p->l, p->out, to.dims[0]);
@@ -536,21 +568,23 @@ static void print_dot(printer *p, const leat_group *g, int number) {
     leat__print_dim_c(p->l, p->out, c.dims[1]);
     leat_buf_c(p->out, ");\n  b = packed;\n");
   }
-  leat_buf_fmt(p->out,
-               "  long j = 0, vecs = (n + VF_LANES - 1) / VF_LANES, panels = (vecs + LEAT_TILE_VECS - 1) / "
-               "LEAT_TILE_VECS;\n"
-               "  for (; panels > 0; panels--) {  // as even as can be: 5 vectors make 3 + 2\n"
-               "    const long take = (vecs + panels - 1) / panels;\n    vecs -= take;\n"
-               "    const unsigned long w = vecs == 0 && n %% VF_LANES ? (unsigned long)(n %% VF_LANES) : VF_LANES;\n"
-               "    const int full = w == VF_LANES;\n"
-               "    if (take == 3 && full) g%d_rows(v, d, a, b, j, 3, VF_LANES);\n"
-               "    else if (take == 2 && full) g%d_rows(v, d, a, b, j, 2, VF_LANES);\n"
-               "    else if (take == 1 && full) g%d_rows(v, d, a, b, j, 1, VF_LANES);\n"
-               "    else if (take == 3) g%d_rows(v, d, a, b, j, 3, w);\n"
-               "    else if (take == 2) g%d_rows(v, d, a, b, j, 2, w);\n"
-               "    else g%d_rows(v, d, a, b, j, 1, w);\n"
-               "    j += take * VF_LANES;\n  }\n}\n",
-               number, number, number, number, number, number);
+  leat_buf_fmt(
+      p->out,
+      "  long j = 0, vecs = (n + VF_LANES - 1) / VF_LANES, panels = (vecs + LEAT_TILE_VECS - 1) / "
+      "LEAT_TILE_VECS;\n"
+      "  for (; panels > 0; panels--) {  // as even as can be: 5 vectors make 3 + 2\n"
+      "    const long take = (vecs + panels - 1) / panels;\n    vecs -= take;\n"
+      "    const unsigned long w = vecs == 0 && n %% VF_LANES ? (unsigned long)(n %% VF_LANES) : "
+      "VF_LANES;\n"
+      "    const int full = w == VF_LANES;\n"
+      "    if (take == 3 && full) g%d_rows(v, d, a, b, j, 3, VF_LANES);\n"
+      "    else if (take == 2 && full) g%d_rows(v, d, a, b, j, 2, VF_LANES);\n"
+      "    else if (take == 1 && full) g%d_rows(v, d, a, b, j, 1, VF_LANES);\n"
+      "    else if (take == 3) g%d_rows(v, d, a, b, j, 3, w);\n"
+      "    else if (take == 2) g%d_rows(v, d, a, b, j, 2, w);\n"
+      "    else g%d_rows(v, d, a, b, j, 1, w);\n"
+      "    j += take * VF_LANES;\n  }\n}\n",
+      number, number, number, number, number, number);
   if (b.failed || text.failed) p->out->failed = true;
   leat_buf_deinit(&text);
   leat__body_deinit(&b);
@@ -576,7 +610,10 @@ leat_status leat__print_c(leat_lower *l, leat_buf *out, leat_error *err) {
     bool last = i + 1 == l->groups.count || l->groups.at[i + 1].kind == GROUP_HOST;
     if (!native) continue;
     if (first)
-      leat_buf_fmt(out, "\n__attribute__((visibility(\"default\"))) void leat_run_%zu(void *const *v, const long long *d) {\n", i);
+      leat_buf_fmt(out,
+                   "\n__attribute__((visibility(\"default\"))) void leat_run_%zu(void *const *v, "
+                   "const long long *d) {\n",
+                   i);
     leat_buf_fmt(out, "  g%zu(v, d);\n", i);
     if (last) leat_buf_c(out, "}\n");
   }

@@ -8,9 +8,9 @@
 #include <math.h>
 
 // --- The table of ops ---------------------------------------------------------------------------
-// $0, $1, $2: operands. math, prelude: a function `leat_NAME_f32(vf)` or `vf_NAME(vf)`. vector, real,
-// whole: the expression for vf, for float and double, for integers, where I is the type and U its
-// unsigned twin; mask: the expression for bool vectors. NULL: not printed.
+// $0, $1, $2: operands. math, prelude: a function `leat_NAME_f32(vf)` or `vf_NAME(vf)`. vector,
+// real, whole: the expression for vf, for float and double, for integers, where I is the type and U
+// its unsigned twin; mask: the expression for bool vectors. NULL: not printed.
 typedef struct elem_row {
   const char *math, *prelude, *vector, *real, *whole, *mask;
 } elem_row;
@@ -18,9 +18,10 @@ typedef struct elem_row {
 static const elem_row rows[LEAT_OP_COUNT] = {
     [LEAT_OP_neg] = {.vector = "-$0", .real = "-$0", .whole = "(I)(0 - (U)$0)"},
     [LEAT_OP_abs] = {.prelude = "abs", .whole = "(I)($0 < 0 ? 0 - (U)$0 : (U)$0)"},
-    [LEAT_OP_sign] = {.vector = "vf_select($0 > 0.0f, vf_all(1.0f), vf_select($0 < 0.0f, vf_all(-1.0f), $0))",
-                      .real = "$0 > 0 ? 1 : $0 < 0 ? -1 : $0",
-                      .whole = "($0 > 0) - ($0 < 0)"},
+    [LEAT_OP_sign] =
+        {.vector = "vf_select($0 > 0.0f, vf_all(1.0f), vf_select($0 < 0.0f, vf_all(-1.0f), $0))",
+         .real = "$0 > 0 ? 1 : $0 < 0 ? -1 : $0",
+         .whole = "($0 > 0) - ($0 < 0)"},
     [LEAT_OP_floor] = {.prelude = "floor"},
     [LEAT_OP_ceil] = {.prelude = "ceil"},
     [LEAT_OP_round] = {.prelude = "round"},
@@ -52,8 +53,14 @@ static const elem_row rows[LEAT_OP_COUNT] = {
     [LEAT_OP_not] = {.whole = "~$0", .mask = "~$0"},
     [LEAT_OP_shl] = {.whole = "(I)((U)$0 << ((U)$1 & (8 * sizeof(I) - 1)))"},
     [LEAT_OP_shr] = {.whole = "$0 >> ((U)$1 & (8 * sizeof(I) - 1))"},
-    [LEAT_OP_eq] = {.vector = "(vi)($0 == $1)", .real = "$0 == $1", .whole = "$0 == $1", .mask = "~($0 ^ $1)"},
-    [LEAT_OP_ne] = {.vector = "(vi)($0 != $1)", .real = "$0 != $1", .whole = "$0 != $1", .mask = "$0 ^ $1"},
+    [LEAT_OP_eq] = {.vector = "(vi)($0 == $1)",
+                    .real = "$0 == $1",
+                    .whole = "$0 == $1",
+                    .mask = "~($0 ^ $1)"},
+    [LEAT_OP_ne] = {.vector = "(vi)($0 != $1)",
+                    .real = "$0 != $1",
+                    .whole = "$0 != $1",
+                    .mask = "$0 ^ $1"},
     [LEAT_OP_lt] = {.vector = "(vi)($0 < $1)", .real = "$0 < $1", .whole = "$0 < $1"},
     [LEAT_OP_le] = {.vector = "(vi)($0 <= $1)", .real = "$0 <= $1", .whole = "$0 <= $1"},
     [LEAT_OP_select] = {.vector = "vf_select($0, $1, $2)",
@@ -112,7 +119,8 @@ static bool vector_op(const leat_node *node) {
     case LEAT_OP_slice:
     case LEAT_OP_reverse: return true;
     case LEAT_OP_cast:
-      return kind == LEAT_DTYPE_BOOL || (kind == LEAT_DTYPE_F32 && node->types[0].dtype == LEAT_DTYPE_F32);
+      return kind == LEAT_DTYPE_BOOL ||
+             (kind == LEAT_DTYPE_F32 && node->types[0].dtype == LEAT_DTYPE_F32);
     default: break;
   }
   if (kind == LEAT_DTYPE_F32) return row->math || row->prelude || row->vector;
@@ -129,7 +137,8 @@ static bool vector_walk(walk *w, leat_value value, const leat_index *index, bool
   const leat_node *node = value.node;
   leat_dtype t = node->types[value.index].dtype;
   if (t != LEAT_DTYPE_F32 && t != LEAT_DTYPE_BOOL) return false;
-  if (!top && is_memory(w->l, node)) return reads_as_vector(&node->types[value.index].shape, index, w->var);
+  if (!top && is_memory(w->l, node))
+    return reads_as_vector(&node->types[value.index].shape, index, w->var);
   if (node->op == LEAT_OP_dot_general && top) return true;
   if (no_vars(index)) return true;  // one scalar for all lanes
   if (!vector_op(node) || w->depth > 200) return false;
@@ -155,7 +164,8 @@ bool leat__print_elem_is_vector(const leat_lower *l, const leat_node *root) {
   return w.var >= 0 && vector_walk(&w, (leat_value){(leat_node *)root, 0}, &own, true);
 }
 
-bool leat__print_index_is_vector(const leat_lower *l, leat_value value, const leat_index *index, int var) {
+bool leat__print_index_is_vector(const leat_lower *l, leat_value value, const leat_index *index,
+                                 int var) {
   walk w = {.l = l, .var = var};
   return var >= 0 && vector_walk(&w, value, index, false);
 }
@@ -222,7 +232,8 @@ static void print_axis(leat_buf *out, const leat_axis *a) {
     leat_buf_fmt(out, "(i%d * %lld + %lld)", a->var, (long long)a->scale, (long long)a->offset);
 }
 
-void leat__print_position(leat_body *b, leat_buf *out, const leat_shape *shape, const leat_index *index) {
+void leat__print_position(leat_body *b, leat_buf *out, const leat_shape *shape,
+                          const leat_index *index) {
   if (no_vars(index)) {
     bool zero = true;
     for (int i = 0; i < index->rank; i++) zero &= index->at[i].offset == 0;
@@ -262,7 +273,9 @@ static void print_number(leat_buf *out, const leat_tensor *t) {
   switch (leat_tensor_dtype(t)) {
     case LEAT_DTYPE_F64: memcpy(&x, data, sizeof x); break;
     case LEAT_DTYPE_F32: break;
-    case LEAT_DTYPE_I32: leat_buf_fmt(out, "(int)%lldLL", (long long)*(const int32_t *)data); return;
+    case LEAT_DTYPE_I32:
+      leat_buf_fmt(out, "(int)%lldLL", (long long)*(const int32_t *)data);
+      return;
     case LEAT_DTYPE_I64:
       leat_buf_fmt(out, "(long long)%lluULL", (unsigned long long)*(const uint64_t *)data);
       return;
@@ -298,7 +311,9 @@ static void note_read(leat_body *b, int slot) {
 // Substitutes the operands' temporaries, I and U.
 static void print_template(leat_buf *out, const char *text, const int *in, leat_dtype t) {
   const char *I = leat__c_type(t);
-  const char *U = t == LEAT_DTYPE_I64 ? "unsigned long long" : t == LEAT_DTYPE_I32 ? "unsigned" : "unsigned char";
+  const char *U = t == LEAT_DTYPE_I64   ? "unsigned long long"
+                  : t == LEAT_DTYPE_I32 ? "unsigned"
+                                        : "unsigned char";
   for (const char *p = text; *p; p++) {
     bool word = p > text && (p[-1] == '_' || (p[-1] >= 'a' && p[-1] <= 'z'));
     if (*p == '$')
@@ -320,14 +335,20 @@ static void print_function(leat_body *b, const leat_node *node, const int *in) {
   else
     leat_buf_fmt(b->out, "%s_%s(", f64 ? "vd" : "vf", row->prelude);
   for (int i = 0; i < node->input_count; i++)
-    leat_buf_fmt(b->out, b->vector ? "%st%d" : f64 ? "%svd_all(t%d)" : "%svf_all(t%d)", i ? ", " : "", in[i]);
+    leat_buf_fmt(b->out,
+                 b->vector ? "%st%d"
+                 : f64     ? "%svd_all(t%d)"
+                           : "%svf_all(t%d)",
+                 i ? ", " : "", in[i]);
   leat_buf_c(b->out, b->vector ? ")" : ")[0]");
 }
 
 static void print_cast(leat_body *b, const leat_node *node, int in) {
   leat_dtype from = leat__in(node, 0).dtype, to = node->types[0].dtype;
   if (b->vector)
-    leat_buf_fmt(b->out, from == LEAT_DTYPE_BOOL && to == LEAT_DTYPE_F32 ? "(vf)(t%d & 0x3f800000)" : "t%d", in);
+    leat_buf_fmt(b->out,
+                 from == LEAT_DTYPE_BOOL && to == LEAT_DTYPE_F32 ? "(vf)(t%d & 0x3f800000)" : "t%d",
+                 in);
   else if (to == LEAT_DTYPE_BOOL)
     leat_buf_fmt(b->out, "t%d != 0", in);
   else if (is_real(from) && !is_real(to))
@@ -370,9 +391,11 @@ static int bind_read(leat_body *b, leat_value value, const leat_index *index) {
   if (!b->vector)
     leat_buf_fmt(b->out, "p%d[%s];\n", slot, position.ptr);
   else if (t == LEAT_DTYPE_BOOL)
-    leat_buf_fmt(b->out, repeated ? "vi_all_bool(p%d[%s]);\n" : "vi_load_bool(p%d + %s, w);\n", slot, position.ptr);
+    leat_buf_fmt(b->out, repeated ? "vi_all_bool(p%d[%s]);\n" : "vi_load_bool(p%d + %s, w);\n",
+                 slot, position.ptr);
   else
-    leat_buf_fmt(b->out, repeated ? "vf_all(p%d[%s]);\n" : "vf_load_w(p%d + %s, w);\n", slot, position.ptr);
+    leat_buf_fmt(b->out, repeated ? "vf_all(p%d[%s]);\n" : "vf_load_w(p%d + %s, w);\n", slot,
+                 position.ptr);
   b->failed |= position.failed;
   leat_buf_deinit(&position);
   return number;
@@ -384,8 +407,11 @@ static int bind_gather(leat_body *b, const leat_node *node, const leat_index *in
   leat_index at = {.rank = ids.rank}, where = {.rank = from.rank};
   for (int i = 0; i < ids.rank; i++) at.at[i] = index->at[axis + i];
   for (int i = 0; i < from.rank; i++)
-    where.at[i] = i < axis ? index->at[i] : i == axis ? (leat_axis){-1, 1, 0} : index->at[i + ids.rank - 1];
-  int id = leat__body_value(b, node->inputs[1], &at), number = leat__body_bind(b, (leat_value){(leat_node *)node, 0}, index);
+    where.at[i] = i < axis    ? index->at[i]
+                  : i == axis ? (leat_axis){-1, 1, 0}
+                              : index->at[i + ids.rank - 1];
+  int id = leat__body_value(b, node->inputs[1], &at),
+      number = leat__body_bind(b, (leat_value){(leat_node *)node, 0}, index);
   leat_buf row = {0}, size = {0};
   // The row's position enters as a variable beyond the loops': r<number>.
   where.at[axis] = (leat_axis){1000 + number, 1, 0};
@@ -393,13 +419,14 @@ static int bind_gather(leat_body *b, const leat_node *node, const leat_index *in
   leat__print_dim_c(b->lower, &size, from.dims[axis]);
   note_read(b, slot);
   const char *type = leat__c_type(node->types[0].dtype);
-  leat_buf_fmt(b->out, "  const long i%d = t%d < 0 ? 0 : (long)t%d >= %s ? %s - 1 : (long)t%d;\n", 1000 + number,
-               id, id, size.ptr, size.ptr, id);
+  leat_buf_fmt(b->out, "  const long i%d = t%d < 0 ? 0 : (long)t%d >= %s ? %s - 1 : (long)t%d;\n",
+               1000 + number, id, id, size.ptr, size.ptr, id);
   if (node->attrs[1].i == MODE_ZERO)
-    leat_buf_fmt(b->out, "  const %s t%d = t%d >= 0 && (long)t%d < %s ? p%d[%s] : 0;\n", type, number, id, id,
-                 size.ptr, slot, row.ptr);
+    leat_buf_fmt(b->out, "  const %s t%d = t%d >= 0 && (long)t%d < %s ? p%d[%s] : 0;\n", type,
+                 number, id, id, size.ptr, slot, row.ptr);
   else
-    leat_buf_fmt(b->out, "  const %s t%d = %s > 0 ? p%d[%s] : 0;\n", type, number, size.ptr, slot, row.ptr);
+    leat_buf_fmt(b->out, "  const %s t%d = %s > 0 ? p%d[%s] : 0;\n", type, number, size.ptr, slot,
+                 row.ptr);
   b->failed |= row.failed;
   leat_buf_deinit(&row);
   leat_buf_deinit(&size);
@@ -409,7 +436,8 @@ static int bind_gather(leat_body *b, const leat_node *node, const leat_index *in
 static int bind_pad(leat_body *b, const leat_node *node, const leat_index *index) {
   leat_shape shape = leat__in(node, 0).shape;
   leat_index nothing = {.rank = 0}, inner = *index;
-  int value = leat__body_value(b, node->inputs[1], &nothing), number = leat__body_bind(b, (leat_value){(leat_node *)node, 0}, index);
+  int value = leat__body_value(b, node->inputs[1], &nothing),
+      number = leat__body_bind(b, (leat_value){(leat_node *)node, 0}, index);
   int slot = leat__lower_slot(b->lower, node->inputs[0]);
   note_read(b, slot);
   leat_buf test = {0}, position = {0};
@@ -427,8 +455,8 @@ static int bind_pad(leat_body *b, const leat_node *node, const leat_index *index
   b->flat = false;
   leat__print_position(b, &position, &shape, &inner);
   b->flat = was;
-  leat_buf_fmt(b->out, "  const %s t%d = %s ? p%d[%s] : t%d;\n", leat__c_type(node->types[0].dtype), number,
-               test.ptr ? test.ptr : "1", slot, position.ptr, value);
+  leat_buf_fmt(b->out, "  const %s t%d = %s ? p%d[%s] : t%d;\n", leat__c_type(node->types[0].dtype),
+               number, test.ptr ? test.ptr : "1", slot, position.ptr, value);
   b->failed |= test.failed | position.failed;
   leat_buf_deinit(&test);
   leat_buf_deinit(&position);
@@ -467,7 +495,9 @@ static int bind_source(leat_body *b, const leat_node *node, const leat_index *in
 static int temp_of(const leat_body *b, leat_value value, const leat_index *index) {
   for (size_t i = 0; i < b->temps.count; i++) {
     const leat_temp *t = &b->temps.at[i];
-    if (leat_value_eq(t->value, value) && t->vector == b->vector && leat__index_eq(&t->index, index)) return t->number;
+    if (leat_value_eq(t->value, value) && t->vector == b->vector &&
+        leat__index_eq(&t->index, index))
+      return t->number;
   }
   return -1;
 }
@@ -479,7 +509,9 @@ static int bind_repeated(leat_body *b, leat_value value, const leat_index *index
   b->vector = true;
   int number = leat__body_bind(b, value, index);
   bool mask = value.node->types[0].dtype == LEAT_DTYPE_BOOL;
-  leat_buf_fmt(b->out, mask ? "  const vi t%d = vi_all_bool(t%d);\n" : "  const vf t%d = vf_all(t%d);\n", number, scalar);
+  leat_buf_fmt(b->out,
+               mask ? "  const vi t%d = vi_all_bool(t%d);\n" : "  const vf t%d = vf_all(t%d);\n",
+               number, scalar);
   return number;
 }
 

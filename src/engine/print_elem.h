@@ -26,9 +26,9 @@ typedef struct leat_temp {
 typedef struct leat_body {
   leat_lower *lower;
   leat_buf *out;
-  bool vector;   // vf and vi instead of scalars
-  int var;       // vector mode: the loop variable of the lanes
-  bool flat;     // one loop i0 over all elements
+  bool vector;  // vf and vi instead of scalars
+  int var;      // vector mode: the loop variable of the lanes
+  bool flat;    // one loop i0 over all elements
   const leat_shape *loops;
   LEAT_VEC(leat_temp) temps;
   LEAT_VEC(int) reads;  // slots that the body reads
@@ -44,7 +44,8 @@ int leat__body_root(leat_body *b, const leat_node *node, const leat_index *index
 // Names a temporary for a value that the caller has computed.
 int leat__body_bind(leat_body *b, leat_value value, const leat_index *index);
 // The position of an element in a dense array of that shape.
-void leat__print_position(leat_body *b, leat_buf *out, const leat_shape *shape, const leat_index *index);
+void leat__print_position(leat_body *b, leat_buf *out, const leat_shape *shape,
+                          const leat_index *index);
 void leat__print_dim_c(leat_lower *lower, leat_buf *out, leat_dim dim);
 const char *leat__c_type(leat_dtype dtype);
 
