@@ -273,12 +273,6 @@ static leat_status run_entry(leat_native *n, size_t group, const leat_native_fra
   return status;
 }
 
-static leat_tensor *value_of(leat_native *n, const leat_native_frame *f, leat_value v) {
-  (void)n;
-  if (v.node->op == LEAT_OP_var_read) return leat_state_get(f->state, v.node->attrs[0].var);
-  return f->values[f->first[v.node->id] + v.index];
-}
-
 // The value that a variable had becomes the buffer of its value after next.
 static leat_status put_variables(leat_native *n, const leat_native_frame *f, leat_error *err) {
   const leat_func *func = n->lower.func;
@@ -291,7 +285,9 @@ static leat_status put_variables(leat_native *n, const leat_native_frame *f, lea
     int slot = stored && old ? leat__lower_slot(&n->lower, node->inputs[0]) : -1;
     bool keeps = slot >= 0 && !n->spare[slot];
     if (keeps) leat_tensor_ref(old);
-    status = leat_state_set(f->state, node->attrs[0].var, value_of(n, f, node->inputs[0]), err);
+    status =
+        leat_state_set(f->state, node->attrs[0].var,
+                       f->values[f->first[node->inputs[0].node->id] + node->inputs[0].index], err);
     if (keeps) n->spare[slot] = old;
   }
   return status;

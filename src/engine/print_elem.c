@@ -234,15 +234,7 @@ static void print_axis(leat_buf *out, const leat_axis *a) {
 
 void leat__print_position(leat_body *b, leat_buf *out, const leat_shape *shape,
                           const leat_index *index) {
-  if (no_vars(index)) {
-    bool zero = true;
-    for (int i = 0; i < index->rank; i++) zero &= index->at[i].offset == 0;
-    if (zero) {
-      leat_buf_c(out, "0");
-      return;
-    }
-  }
-  if (b->flat) {
+  if (b->flat && !no_vars(index)) {
     leat_buf_c(out, "i0");
     return;
   }

@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Allowed: x*1, x/1, x-(+0), x+(-0), --x, /2^k to *2^-k when exact, compositions of transposes and
-// reshapes, widening casts, broadcasts of broadcasts; equal nodes merge by hash-consing and dead
-// ones go. Forbidden: x+0, x*0, x-x, re-association, any change of an order.
+// reshapes, widening casts, broadcasts of broadcasts, a transposed dot as the exchanged one; equal
+// nodes merge by hash-consing and dead ones go. Forbidden: x+0, x*0, x-x, re-association, any
+// change of an order.
 #include "graph/graph_impl.h"
 #include "leat/ops.h"
 
@@ -60,6 +61,19 @@ static bool widens(leat_dtype from, leat_dtype to) {
   return a == z && leat_dtype_bits(from) < leat_dtype_bits(to);
 }
 
+// The transpose of a dot is the dot with its operands exchanged: products commute, chains stay.
+static leat_value rewrite_turned_dot(leat_builder *b, const leat_node *turn, const leat_node *dot) {
+  int rank = turn->types[0].shape.rank,
+      rhs = leat__in(dot, 1).shape.rank - (int)dot->attrs[3].count;
+  if (dot->op != LEAT_OP_dot_general || dot->attrs[0].count) return (leat_value){0};
+  for (int i = 0; i < rank; i++)
+    if (turn->attrs[0].ints[i] != (i + rank - rhs) % rank) return (leat_value){0};
+  leat_value in[] = {dot->inputs[1], dot->inputs[0]};
+  leat_attr attrs[] = {dot->attrs[1], dot->attrs[0], dot->attrs[3],
+                       dot->attrs[2], dot->attrs[4], dot->attrs[5]};
+  return leat__build1(b, LEAT_OP_dot_general, in, 2, attrs, 6);
+}
+
 static leat_value rewrite_moves(leat_builder *b, const leat_node *node, const leat_value *in) {
   const leat_node *from = node->input_count ? in[0].node : NULL;
   int perm[LEAT_MAX_RANK], rank = node->types[0].shape.rank;
@@ -76,6 +90,7 @@ static leat_value rewrite_moves(leat_builder *b, const leat_node *node, const le
       }
       leat_value base = from->op == LEAT_OP_transpose ? from->inputs[0] : in[0];
       if (same) return base;
+      if (from->op == LEAT_OP_dot_general) return rewrite_turned_dot(b, node, from);
       return from->op == LEAT_OP_transpose ? leat_transpose(b, base, perm) : (leat_value){0};
     }
     case LEAT_OP_cast:
