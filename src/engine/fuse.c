@@ -59,6 +59,13 @@ static bool reduces(const leat_node *node) {
   return !bits || t == LEAT_DTYPE_I32 || t == LEAT_DTYPE_I64;
 }
 
+// Clamping needs something to clamp to; an index outside of an empty axis is an error.
+static bool gathers(const leat_node *node) {
+  leat_shape from = leat__in(node, 0).shape;
+  int64_t mode = node->attrs[1].i, axis = node->attrs[0].i;
+  return mode == MODE_ZERO || (mode == MODE_CLAMP && from.dims[axis] > 0);
+}
+
 static bool no_padding_inside(const leat_node *node) {
   for (int64_t i = 0; i < node->attrs[2].count; i++)
     if (node->attrs[2].ints[i] || node->attrs[0].ints[i] < 0 || node->attrs[1].ints[i] < 0)
@@ -91,7 +98,7 @@ bool leat__lower_native(const leat_node *node) {
     case LEAT_OP_reshape:
     case LEAT_OP_concat: return true;
     case LEAT_OP_pad: return no_padding_inside(node);
-    case LEAT_OP_gather: return node->attrs[1].i != MODE_ERROR && leat__in(node, 0).shape.rank > 0;
+    case LEAT_OP_gather: return gathers(node);
     case LEAT_OP_dot_general: return plain_dot(node);
     default: return false;
   }
