@@ -1,8 +1,8 @@
 // Every op with a gradient rule: gradients, text round trip, simplified = plain.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Gradients are checked against central differences in f64; the parsed and the simplified graph must
-// give the same bits as the built one.
+// Gradients are checked against central differences in f64; the parsed and the simplified graph
+// must give the same bits as the built one.
 #include "test.h"
 
 #include "engine/vec.h"
@@ -50,9 +50,10 @@ static double draw(double low, double high) {
 #define BINARY(op) \
   static leat_value f_##op(scene *s) { return leat_##op(B, X, Y); }
 UNARY(neg)
-UNARY(abs) UNARY(sqrt) UNARY(rsqrt) UNARY(exp) UNARY(expm1) UNARY(log) UNARY(log1p) UNARY(tanh)
-    UNARY(sigmoid) UNARY(erf) UNARY(sin) UNARY(cos) UNARY(atan) BINARY(add) BINARY(sub) BINARY(mul)
-        BINARY(div) BINARY(rem) BINARY(pow) BINARY(max) BINARY(min)
+UNARY(abs)
+UNARY(sqrt) UNARY(rsqrt) UNARY(exp) UNARY(expm1) UNARY(log) UNARY(log1p) UNARY(tanh) UNARY(sigmoid)
+    UNARY(erf) UNARY(sin) UNARY(cos) UNARY(atan) BINARY(add) BINARY(sub) BINARY(mul) BINARY(div)
+        BINARY(rem) BINARY(pow) BINARY(max) BINARY(min)
 
             static leat_value
     index_const(scene *s, const int64_t *at, int rank, const int64_t *dims) {
