@@ -35,6 +35,7 @@ leat_status leat_inflate(leat_str input, leat_compression compression, const cha
                          leat_buf *out, leat_error *err);
 leat_status leat_deflate(leat_str input, leat_compression compression, leat_buf *out,
                          leat_error *err);
-uint32_t leat_crc32(uint32_t crc, leat_str bytes);  // of zip and gzip; crc: 0, or of what came before
+uint32_t leat_crc32(uint32_t crc,
+                    leat_str bytes);  // of zip and gzip; crc: 0, or of what came before
 
 #endif

@@ -28,7 +28,7 @@ typedef struct leat_proto {  // {message} starts reading it
 // The next field; false at the end or at damage.
 bool leat_proto_next(leat_proto *p, leat_proto_field *field);
 bool leat_proto_read_varint(leat_str *rest, uint64_t *value);
-float leat_proto_as_f32(const leat_proto_field *field);  // of 32 bits
+float leat_proto_as_f32(const leat_proto_field *field);   // of 32 bits
 double leat_proto_as_f64(const leat_proto_field *field);  // of 64 bits
 
 // --- Writing ------------------------------------------------------------------------------------

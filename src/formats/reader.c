@@ -44,9 +44,9 @@ static leat_status read_unpacked(leat_reader *r, char *to, size_t room, size_t *
       if (status) return status;
     }
     if (!r->left.len)
-      return r->ended ? LEAT_OK
-                      : leat_error_set(err, LEAT_DATA_LOSS, "%s: the compressed data are cut",
-                                       r->name);
+      return r->ended
+                 ? LEAT_OK
+                 : leat_error_set(err, LEAT_DATA_LOSS, "%s: the compressed data are cut", r->name);
     if (r->ended && r->compression != LEAT_COMPRESSION_GZIP)
       return leat_error_set(err, LEAT_DATA_LOSS, "%s: bytes follow the compressed data", r->name);
     leat_status status = leat_inflater_run(r->inflater, &r->left, to, room, got, &r->ended, err);

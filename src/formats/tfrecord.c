@@ -27,7 +27,7 @@ static leat_status settle(leat_tfrecord *t, leat_compression compression, leat_e
 
 leat_status leat_tfrecord_open(leat_tfrecord *t, const char *path, leat_compression compression,
                                leat_error *err) {
-  t->records = 0;
+  *t = (leat_tfrecord){0};
   leat_status status =
       leat_reader_open(&t->r, path, LEAT_COMPRESSION_NONE, MAX_RECORD + HEADER + FOOTER, err);
   return status ? status : settle(t, compression, err);
@@ -35,7 +35,7 @@ leat_status leat_tfrecord_open(leat_tfrecord *t, const char *path, leat_compress
 
 leat_status leat_tfrecord_memory(leat_tfrecord *t, leat_str bytes, const char *name,
                                  leat_compression compression, leat_error *err) {
-  t->records = 0;
+  *t = (leat_tfrecord){0};
   leat_status status = leat_reader_memory(&t->r, bytes, name, LEAT_COMPRESSION_NONE,
                                           MAX_RECORD + HEADER + FOOTER, err);
   return status ? status : settle(t, compression, err);
@@ -63,8 +63,8 @@ leat_status leat_tfrecord_next(leat_tfrecord *t, leat_str *record, leat_error *e
   if (length > MAX_RECORD) return damaged(t, "it claims more than 4 GiB", err);
   status = leat_reader_want(r, HEADER + length + FOOTER, err);
   if (status) return status;
-  if (r->end - r->at < HEADER + length + FOOTER)
-    return damaged(t, "the file ends inside the record", err);
+  t->cut = r->end - r->at < HEADER + length + FOOTER;
+  if (t->cut) return damaged(t, "the file ends inside the record", err);
   const char *p = r->buffer + r->at + HEADER;
   memcpy(&crc, p + length, 4);
   if (leat_crc32c_mask(leat_crc32c(0, p, length)) != crc)

@@ -8,6 +8,7 @@
 typedef struct leat_tfrecord {
   leat_reader r;
   int64_t records;  // read since the opening, or the last seek
+  bool cut;         // the damage is an end inside a record: its writer may not be done
 } leat_tfrecord;
 
 // AUTO: plain if the first record's length has its checksum, else what the first bytes say.
