@@ -26,10 +26,11 @@ enum { BLOCK = 4096, LANES = 16, LEVELS = 56 };  // clause N3; 2^56 blocks fill 
   X(VEC_LOG1P, log1p, M(log1p))                                                                  \
   X(VEC_TANH, tanh, M(tanh))                                                                     \
   X(VEC_SIGMOID, sigmoid, M(sigmoid))                                                            \
-  X(VEC_ERF, erf, M(erf)) X(VEC_SIN, sin, M(sin)) X(VEC_COS, cos, M(cos))                        \
-      X(VEC_ATAN, atan, M(atan)) X(VEC_SQRT, sqrt, P(sqrt)) X(VEC_RSQRT, rsqrt, M(rsqrt))        \
-          X(VEC_FLOOR, floor, P(floor)) X(VEC_CEIL, ceil, P(ceil)) X(VEC_ROUND, round, P(round)) \
-              X(VEC_TRUNC, trunc, P(trunc)) X(VEC_NEG, neg, N(neg)) X(VEC_ABS, abs, P(abs))
+  X(VEC_ERF, erf, M(erf))                                                                        \
+  X(VEC_SIN, sin, M(sin)) X(VEC_COS, cos, M(cos)) X(VEC_ATAN, atan, M(atan))                     \
+      X(VEC_SQRT, sqrt, P(sqrt)) X(VEC_RSQRT, rsqrt, M(rsqrt)) X(VEC_FLOOR, floor, P(floor))     \
+          X(VEC_CEIL, ceil, P(ceil)) X(VEC_ROUND, round, P(round)) X(VEC_TRUNC, trunc, P(trunc)) \
+              X(VEC_NEG, neg, N(neg)) X(VEC_ABS, abs, P(abs))
 #define BINARY_LIST(X)    \
   X(VEC_ADD, add, N(add)) \
   X(VEC_SUB, sub, N(sub)) \

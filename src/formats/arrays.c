@@ -32,7 +32,8 @@ static leat_status read_member(leat_arrays *out, const leat_zip *zip, const leat
   leat_str name = m->name;
   leat_status status = leat_zip_read(zip, m, &bytes, err);
   if (!status) status = leat_npy_parse(&tensor, leat_buf_view(&bytes), zip->archive, err);
-  if (status) status = leat_error_prepend(err, status, "member '" LEAT_STR_FMT "'", LEAT_STR_ARG(name));
+  if (status)
+    status = leat_error_prepend(err, status, "member '" LEAT_STR_FMT "'", LEAT_STR_ARG(name));
   if (leat_str_ends(name, LEAT_STR(".npy"))) name.len -= 4;
   if (!status) status = add(out, name, tensor, err);
   leat_buf_deinit(&bytes);

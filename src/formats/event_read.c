@@ -29,8 +29,8 @@ static void push(parser *p, const leat_event *event) {
 }
 
 // Calls `take` for each field of a message.
-static void each(parser *p, leat_str message, void (*take)(parser *, const leat_proto_field *, leat_event *),
-                 leat_event *e) {
+static void each(parser *p, leat_str message,
+                 void (*take)(parser *, const leat_proto_field *, leat_event *), leat_event *e) {
   leat_proto proto = {message, false};
   leat_proto_field f;
   while (!p->status && leat_proto_next(&proto, &f)) take(p, &f, e);
@@ -207,8 +207,8 @@ leat_status leat_event_log_file(leat_event_log *log, const char *path, leat_erro
   while (!status && !(status = leat_tfrecord_next(&records, &message, err))) {
     status = leat_event_log_add(log, message, err);
     if (status)
-      status = leat_error_prepend(err, status, "%s: record %lld", path,
-                                  (long long)records.records - 1);
+      status =
+          leat_error_prepend(err, status, "%s: record %lld", path, (long long)records.records - 1);
   }
   if (status == LEAT_OUT_OF_RANGE || records.cut) status = LEAT_OK;
   leat_tfrecord_close(&records);

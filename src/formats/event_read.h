@@ -30,7 +30,7 @@ typedef struct leat_event {
   leat_str bytes;  // of the kinds above; TENSOR: a TensorProto
   float scalar;
   double min, max, num, sum, sum_squares;  // histogram
-  double *limits, *counts;           // right edges of its buckets, and how many are in each
+  double *limits, *counts;                 // right edges of its buckets, and how many are in each
   size_t limit_count, bucket_count;
   int64_t width, height, color_space;  // image
   float sample_rate;                   // audio
@@ -59,7 +59,8 @@ void leat_event_log_deinit(leat_event_log *log);
 // The plugin of the board that shows the value: its own, or that of the old kinds of summaries.
 leat_str leat_event_plugin(const leat_event *event);
 // A scalar as f32 (); a histogram as f32 (buckets, 3) of left edge, right edge and count, without
-// the empty buckets at its ends; a tensor as it is; metadata alone f32 (0). INVALID_ARGUMENT for other kinds.
+// the empty buckets at its ends; a tensor as it is; metadata alone f32 (0). INVALID_ARGUMENT for
+// other kinds.
 leat_status leat_event_tensor(leat_tensor **out, const leat_event *event, leat_error *err);
 
 #endif

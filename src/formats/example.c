@@ -136,8 +136,8 @@ leat_status leat_example_walk(leat_str message, bool lists, leat_example_visit *
     leat_proto_field entry;
     while (!status && leat_proto_next(&map, &entry))
       if (entry.number == 1 && entry.wire == LEAT_WIRE_BYTES)
-        status = walk_entry(
-            &w, f.number == 1 ? LEAT_EXAMPLE_FEATURES : LEAT_EXAMPLE_LISTS, entry.bytes);
+        status =
+            walk_entry(&w, f.number == 1 ? LEAT_EXAMPLE_FEATURES : LEAT_EXAMPLE_LISTS, entry.bytes);
     if (!status && map.damaged) status = damaged(err);
   }
   return !status && p.damaged ? damaged(err) : status;
@@ -278,8 +278,8 @@ void leat_example_format(const leat_example *example, bool sequence, leat_buf *o
   for (size_t i = 0; sequence && i < example->sequences.count; i++)
     format_sequence(&example->sequences.at[i], &l);
   if (sequence) leat_proto_bytes(out, 2, leat_buf_view(&l.map));
-  out->failed |= failed || l.values.failed || l.feature.failed || l.list.failed ||
-                 l.entry.failed || l.map.failed;
+  out->failed |= failed || l.values.failed || l.feature.failed || l.list.failed || l.entry.failed ||
+                 l.map.failed;
   leat_buf *all[] = {&l.values, &l.feature, &l.list, &l.entry, &l.map};
   for (int i = 0; i < 5; i++) leat_buf_deinit(all[i]);
 }

@@ -65,8 +65,7 @@ typedef struct leat_example {  // zero-initialised is empty; views of the messag
 } leat_example;
 
 // Keys in order of first appearance. After an error the example is to be deinitialised too.
-leat_status leat_example_parse(leat_example *out, leat_str message, bool sequence,
-                               leat_error *err);
+leat_status leat_example_parse(leat_example *out, leat_str message, bool sequence, leat_error *err);
 void leat_example_deinit(leat_example *example);
 // Appends the serialised message: entries in order, numbers packed.
 void leat_example_format(const leat_example *example, bool sequence, leat_buf *out);

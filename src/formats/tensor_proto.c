@@ -10,11 +10,11 @@
 static const struct {
   leat_dtype dtype;
   int field;
-} types[] = {[1] = {LEAT_DTYPE_F32, 5},     [2] = {LEAT_DTYPE_F64, 6},   [3] = {LEAT_DTYPE_I32, 7},
-             [4] = {LEAT_DTYPE_U8, 7},      [5] = {LEAT_DTYPE_I16, 7},   [6] = {LEAT_DTYPE_I8, 7},
-             [7] = {LEAT_DTYPE_STRING, 8},  [9] = {LEAT_DTYPE_I64, 10},  [10] = {LEAT_DTYPE_BOOL, 11},
-             [14] = {LEAT_DTYPE_BF16, 13},  [17] = {LEAT_DTYPE_U16, 7},  [19] = {LEAT_DTYPE_F16, 13},
-             [22] = {LEAT_DTYPE_U32, 16},   [23] = {LEAT_DTYPE_U64, 17}};
+} types[] = {[1] = {LEAT_DTYPE_F32, 5},    [2] = {LEAT_DTYPE_F64, 6},  [3] = {LEAT_DTYPE_I32, 7},
+             [4] = {LEAT_DTYPE_U8, 7},     [5] = {LEAT_DTYPE_I16, 7},  [6] = {LEAT_DTYPE_I8, 7},
+             [7] = {LEAT_DTYPE_STRING, 8}, [9] = {LEAT_DTYPE_I64, 10}, [10] = {LEAT_DTYPE_BOOL, 11},
+             [14] = {LEAT_DTYPE_BF16, 13}, [17] = {LEAT_DTYPE_U16, 7}, [19] = {LEAT_DTYPE_F16, 13},
+             [22] = {LEAT_DTYPE_U32, 16},  [23] = {LEAT_DTYPE_U64, 17}};
 enum { TYPES = sizeof types / sizeof *types };
 
 typedef struct proto_tensor {

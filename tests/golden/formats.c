@@ -43,12 +43,9 @@ static double special(const node *n) {
   static const struct {
     const char *name;
     double value;
-  } names[] = {{"nan", NAN},
-               {"NaN", NAN},
-               {"Infinity", INFINITY},
-               {"-Infinity", -INFINITY},
-               {"inf", INFINITY},
-               {"-inf", -INFINITY}};
+  } names[] = {{"nan", NAN},           {"NaN", NAN},
+               {"Infinity", INFINITY}, {"-Infinity", -INFINITY},
+               {"inf", INFINITY},      {"-inf", -INFINITY}};
   for (size_t i = 0; n->kind == LEAT_JSON_STRING && i < sizeof names / sizeof *names; i++)
     if (leat_str_eq(n->text, leat_str_of(names[i].name))) return names[i].value;
   return number_of(n);
@@ -119,7 +116,8 @@ static void tfrecord_file(shelf *s, const char *file, int64_t good, const char *
   if (!status) {
     while (!(status = leat_tfrecord_next(&reader, &record, &err)) && want) {
       bool equal = leat_str_eq(record, base64(want->text));
-      if (!equal && count < good) snprintf(problem, sizeof problem, "record %lld", (long long)count);
+      if (!equal && count < good)
+        snprintf(problem, sizeof problem, "record %lld", (long long)count);
       want = want->next;
       count++;
     }
@@ -129,7 +127,7 @@ static void tfrecord_file(shelf *s, const char *file, int64_t good, const char *
   if (!problem[0] && count != good)
     snprintf(problem, sizeof problem, "%lld records, expected %lld: %s", (long long)count,
              (long long)good, err.message);
-  bool fits = strcmp(problem_wanted, "either") == 0 ? ended || wrong
+  bool fits = strcmp(problem_wanted, "either") == 0  ? ended || wrong
               : strcmp(problem_wanted, "error") == 0 ? wrong
                                                      : ended;
   if (!problem[0] && !fits) snprintf(problem, sizeof problem, "ended with %s", err.message);
@@ -155,7 +153,7 @@ static void tfrecord_shelf(shelf *s) {
   tfrecord_file(s, "ok.zlib.tfrecord", all, "none", LEAT_COMPRESSION_ZLIB);
   for (node *c = get(s->index, "corrupt")->child; c; c = c->next) {
     node *error = get(c, "tensorflow_error");
-    const char *wanted = get(c, "error_optional")         ? "either"
+    const char *wanted = get(c, "error_optional")          ? "either"
                          : error->kind == LEAT_JSON_STRING ? "error"
                                                            : "none";
     tfrecord_file(s, c_text(get(c, "file")->text), (int64_t)number(c, "good_records_before", 0),
@@ -174,8 +172,7 @@ static bool same_list(const leat_example_list *list, const node *want) {
   size_t i = 0;
   for (node *v = values->child; v; v = v->next, i++) {
     int64_t whole = 0;
-    bool good = list->kind == LEAT_EXAMPLE_BYTES
-                    ? leat_str_eq(list->bytes.at[i], base64(v->text))
+    bool good = list->kind == LEAT_EXAMPLE_BYTES ? leat_str_eq(list->bytes.at[i], base64(v->text))
                 : list->kind == LEAT_EXAMPLE_FLOAT
                     ? same_f32(special(v), list->floats.at[i])
                     : leat_parse_i64(v->text, &whole) && whole == list->ints.at[i];
@@ -340,7 +337,8 @@ static const char *match_graph(const leat_event_log *log, const node *want) {
     while (leat_proto_next(&in, &part)) {
       const node *is = part.number == 1 ? w->child : part.number == 2 ? w->child->next : NULL;
       if (part.number == 3) is = input, input = input ? input->next : NULL;
-      if (part.number <= 3 && (!is || !leat_str_eq(is->text, part.bytes))) return c_text(w->child->text);
+      if (part.number <= 3 && (!is || !leat_str_eq(is->text, part.bytes)))
+        return c_text(w->child->text);
     }
     if (input) return "inputs of a node";
     w = w->next;

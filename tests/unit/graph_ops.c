@@ -55,8 +55,9 @@ UNARY(sqrt)
 UNARY(rsqrt)
 UNARY(exp)
 UNARY(expm1)
-UNARY(log) UNARY(log1p) UNARY(tanh) UNARY(sigmoid) UNARY(erf) UNARY(sin) UNARY(cos) UNARY(atan)
-    BINARY(add) BINARY(sub) BINARY(mul) BINARY(div) BINARY(rem) BINARY(pow) BINARY(max) BINARY(min)
+UNARY(log)
+UNARY(log1p) UNARY(tanh) UNARY(sigmoid) UNARY(erf) UNARY(sin) UNARY(cos) UNARY(atan) BINARY(add)
+    BINARY(sub) BINARY(mul) BINARY(div) BINARY(rem) BINARY(pow) BINARY(max) BINARY(min)
 
         static leat_value index_const(scene *s, const int64_t *at, int rank, const int64_t *dims) {
   leat_tensor *t;
