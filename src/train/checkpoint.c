@@ -17,7 +17,7 @@ typedef struct number_field {
   int64_t *value;
 } number_field;
 
-enum { STATE_FIELDS = 8 };
+enum { STATE_FIELDS = 9, NEEDED_FIELDS = 8 };  // those that came later are 0 where they lack
 
 static void state_fields(leat_progress *p, int64_t *seed, number_field f[STATE_FIELDS]) {
   f[0] = (number_field){"step", &p->step};
@@ -28,6 +28,7 @@ static void state_fields(leat_progress *p, int64_t *seed, number_field f[STATE_F
   f[5] = (number_field){"offset", &p->position.start.offset};
   f[6] = (number_field){"line", &p->position.start.line};
   f[7] = (number_field){"index", &p->position.index};
+  f[8] = (number_field){"skipped", &p->position.start.skipped};
 }
 
 static leat_status write_state(const char *dir, const leat_progress *progress, leat_error *err) {
@@ -70,7 +71,7 @@ static leat_status parse_state(leat_json *json, leat_progress *progress, leat_er
     else if (event != LEAT_JSON_NUMBER || !leat_parse_i64(json->text, to))
       status = leat_json_fail(json, err, "a whole number was expected");
   }
-  if (!status && seen != (1 << STATE_FIELDS) - 1)
+  if (!status && (~seen & ((1 << NEEDED_FIELDS) - 1)))
     status = leat_json_fail(json, err, "a field is missing");
   progress->seed = (uint64_t)seed;
   return status;

@@ -7,7 +7,7 @@
 #define LEAT_TRAIN_CONFIG_H
 
 #include "features/features.h"
-#include "formats/csv.h"
+#include "formats/rows.h"
 #include "formats/yaml.h"
 #include "train/optimizer.h"
 
@@ -43,10 +43,11 @@ typedef struct leat_config {
   leat_str weight_column;                        // weighs the rows; empty = none
   leat_str label, label_strip;
   LEAT_VEC(leat_str) label_vocabulary;
-  LEAT_VEC(leat_csv_column) columns;  // of the files; dtypes as the features need them
-  int label_column;                   // index among columns
-  LEAT_VEC(int) batch_columns;        // by tensor of a batch (see below): index among columns
-  leat_csv_options csv;
+  LEAT_VEC(leat_column) columns;  // of the files; types as the features need them
+  bool open_columns;              // the files name them: what is read is what is there
+  LEAT_VEC(int) batch_columns;    // by tensor of a batch (see below): index among columns
+  leat_rows_options rows;         // how files are read
+  bool prefetch;                  // a thread reads ahead
   LEAT_VEC(leat_str) train_files, eval_files;
   int64_t batch_size, steps, epochs, seed, shuffle, save_checkpoints_steps, keep_checkpoint_max;
   int64_t log_steps, threads, eval_batch_size, eval_steps;
