@@ -66,7 +66,8 @@ static leat_status put_element(leat_columns *c, int column, const leat_tensor *t
   switch (leat_tensor_dtype(t)) {
     case LEAT_DTYPE_F32: return leat_columns_f64(c, column, (double)((const float *)d)[i], err);
     case LEAT_DTYPE_F64: return leat_columns_f64(c, column, ((const double *)d)[i], err);
-    case LEAT_DTYPE_F16: return leat_columns_f64(c, column, from_half(((const uint16_t *)d)[i]), err);
+    case LEAT_DTYPE_F16:
+      return leat_columns_f64(c, column, from_half(((const uint16_t *)d)[i]), err);
     case LEAT_DTYPE_STRING: return leat_columns_text(c, column, leat_tensor_str(t, i), false, err);
     case LEAT_DTYPE_BOOL:
     case LEAT_DTYPE_U8: return leat_columns_i64(c, column, ((const uint8_t *)d)[i], err);

@@ -270,9 +270,8 @@ static leat_status fill_up(leat_columns *c, int column, bool strict, leat_error 
   for (int64_t i = have; have == 0 && !status && i < want; i++)
     status = leat_columns_text(c, column, (leat_str){0}, false, err);
   if (!status && have != 0 && have != want)
-    return leat_error_set(err, LEAT_INVALID_ARGUMENT,
-                          LEAT_STR_FMT ": %lld values, expected %lld", LEAT_STR_ARG(s->column.name),
-                          (long long)have, (long long)want);
+    return leat_error_set(err, LEAT_INVALID_ARGUMENT, LEAT_STR_FMT ": %lld values, expected %lld",
+                          LEAT_STR_ARG(s->column.name), (long long)have, (long long)want);
   return status;
 }
 
@@ -335,9 +334,8 @@ static leat_status padded_tensor(const leat_sink *s, size_t rows, leat_tensor **
     if (have > dims[1]) dims[1] = have;
   }
   bool strings = s->column.dtype == LEAT_DTYPE_STRING;
-  leat_status status =
-      strings ? leat_tensor_alloc_strings(out, 2, dims, (int64_t)s->bytes_len, err)
-              : leat_tensor_new(out, s->column.dtype, 2, dims, err);
+  leat_status status = strings ? leat_tensor_alloc_strings(out, 2, dims, (int64_t)s->bytes_len, err)
+                               : leat_tensor_new(out, s->column.dtype, 2, dims, err);
   if (!status) (strings ? pad_strings : pad_numbers)(s, rows, dims[1], *out);
   return status;
 }

@@ -72,10 +72,10 @@ static leat_status put_feature(leat_row_file *f, int column, leat_error *err) {
   leat_example_list_clear(&r->list);
   if (!r->found[column].ptr || !f->columns->sinks[column].column.dtype) return LEAT_OK;
   if (!leat_example_list_read(&r->list, r->found[column], &no_memory))
-    return no_memory ? leat__oom(err, r->found[column].len)
-                     : leat_error_set(err, LEAT_INVALID_ARGUMENT,
-                                      LEAT_STR_FMT ": the feature is damaged",
-                                      LEAT_STR_ARG(f->columns->sinks[column].column.name));
+    return no_memory
+               ? leat__oom(err, r->found[column].len)
+               : leat_error_set(err, LEAT_INVALID_ARGUMENT, LEAT_STR_FMT ": the feature is damaged",
+                                LEAT_STR_ARG(f->columns->sinks[column].column.name));
   return put_list(f->columns, column, &r->list, err);
 }
 

@@ -9,14 +9,16 @@
 static leat_status put_value(leat_json *json, leat_json_event event, leat_columns *c, int column,
                              bool strict, leat_error *err) {
   const leat_column *of = &c->sinks[column].column;
-  bool text = of->dtype == LEAT_DTYPE_STRING, word = event == LEAT_JSON_TRUE || event == LEAT_JSON_FALSE;
+  bool text = of->dtype == LEAT_DTYPE_STRING,
+       word = event == LEAT_JSON_TRUE || event == LEAT_JSON_FALSE;
   bool good = text ? event == LEAT_JSON_STRING || (!strict && event == LEAT_JSON_NUMBER)
                    : event == LEAT_JSON_NUMBER;
   leat_str value = json->text;
   if (word && !strict) {
     good = true;
     value = text ? event == LEAT_JSON_TRUE ? LEAT_STR("true") : LEAT_STR("false")
-            : event == LEAT_JSON_TRUE ? LEAT_STR("1") : LEAT_STR("0");
+            : event == LEAT_JSON_TRUE ? LEAT_STR("1")
+                                      : LEAT_STR("0");
   }
   if (!good)
     return leat_json_fail(json, err, "'" LEAT_STR_FMT "' is %s", LEAT_STR_ARG(of->name),

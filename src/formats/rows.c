@@ -50,10 +50,8 @@ static void close_file(leat_rows *r) {
 
 static leat_status open_file(leat_rows *r, int64_t index, leat_error *err) {
   close_file(r);
-  r->file = (leat_row_file){.options = &r->options,
-                            .columns = &r->columns,
-                            .path = r->paths[index],
-                            .index = index};
+  r->file = (leat_row_file){
+      .options = &r->options, .columns = &r->columns, .path = r->paths[index], .index = index};
   r->open = true;
   return r->ops->open(&r->file, err);
 }
@@ -81,7 +79,8 @@ leat_status leat_rows_open(leat_rows **out, const char *const *paths, size_t pat
   r->path_count = path_count;
   r->told = (leat_row_place){-1, 0};
   leat_status status = copy_paths(r, paths, err);
-  if (!status) status = leat_columns_init(&r->columns, options->columns, options->column_count, err);
+  if (!status)
+    status = leat_columns_init(&r->columns, options->columns, options->column_count, err);
   bool csv = r->ops == &leat__rows_csv;
   r->columns.decimal = csv && options->decimal != '.' ? options->decimal : 0;
   if (!status) status = open_file(r, 0, err);

@@ -10,9 +10,9 @@
 #include "formats/compress.h"
 
 typedef enum leat_row_format {
-  LEAT_ROWS_AUTO,      // by the first file's name, its compression apart; CSV where that says nothing
-  LEAT_ROWS_CSV,       // RFC 4180: a line a row
-  LEAT_ROWS_JSONL,     // a JSON object a line
+  LEAT_ROWS_AUTO,   // by the first file's name, its compression apart; CSV where that says nothing
+  LEAT_ROWS_CSV,    // RFC 4180: a line a row
+  LEAT_ROWS_JSONL,  // a JSON object a line
   LEAT_ROWS_TFRECORD,  // a tf.Example a record
   LEAT_ROWS_NPZ,       // an array a column; the first dimension counts rows
   LEAT_ROW_FORMATS,
@@ -57,7 +57,7 @@ leat_status leat_rows_read(leat_rows *rows, int64_t most, leat_tensor **out, int
                            leat_error *err);
 leat_row_position leat_rows_tell(const leat_rows *rows);
 leat_status leat_rows_seek(leat_rows *rows, leat_row_position position, leat_error *err);
-leat_status leat_rows_rewind(leat_rows *rows, leat_error *err);  // to the first row of all
+leat_status leat_rows_rewind(leat_rows *rows, leat_error *err);      // to the first row of all
 leat_row_place leat_rows_place(const leat_rows *rows, int64_t row);  // of row i of the last read
 // "FILE:LINE", "FILE: record N" or "FILE: row N", into text (cut if too long).
 void leat_rows_place_text(const leat_rows *rows, leat_row_place place, char *text, size_t size);

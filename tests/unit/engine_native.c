@@ -1,8 +1,8 @@
-// Tests of the native tier: random graphs give the interpreter's bits; plans hold; failures fall back.
-// SPDX-License-Identifier: Apache-2.0
+// Tests of the native tier: random graphs give the interpreter's bits; plans hold; failures fall
+// back. SPDX-License-Identifier: Apache-2.0
 //
-// `test_engine_native --graphs N [--seed S]` runs N random graphs instead of the usual number. A graph that
-// differs is cut down, output by output, and the smallest that still differs is printed.
+// `test_engine_native --graphs N [--seed S]` runs N random graphs instead of the usual number. A
+// graph that differs is cut down, output by output, and the smallest that still differs is printed.
 #include "engine/plan.h"
 #include "leat/engine.h"
 #include "leat/ops.h"
@@ -12,8 +12,8 @@
 
 enum { MOST = 96, KINDS = 5, ARGS = 6 };
 
-static const leat_dtype kinds[KINDS] = {LEAT_DTYPE_F32, LEAT_DTYPE_F64, LEAT_DTYPE_I32, LEAT_DTYPE_I64,
-                                        LEAT_DTYPE_BOOL};
+static const leat_dtype kinds[KINDS] = {LEAT_DTYPE_F32, LEAT_DTYPE_F64, LEAT_DTYPE_I32,
+                                        LEAT_DTYPE_I64, LEAT_DTYPE_BOOL};
 static int graphs = 60;
 static unsigned first_seed = 1;
 static int compared;
@@ -91,10 +91,10 @@ typedef leat_value unary_fn(leat_builder *b, leat_value x);
 typedef leat_value binary_fn(leat_builder *b, leat_value x, leat_value y);
 
 static leat_value make_unary(maker *m, leat_value x) {
-  static unary_fn *const real[] = {leat_neg,   leat_abs,  leat_sign,    leat_floor, leat_ceil, leat_round,
-                                   leat_trunc, leat_sqrt, leat_rsqrt,   leat_exp,   leat_expm1, leat_log,
-                                   leat_log1p, leat_tanh, leat_sigmoid, leat_erf,   leat_sin,  leat_cos,
-                                   leat_atan,  leat_stop_gradient};
+  static unary_fn *const real[] = {
+      leat_neg,     leat_abs,   leat_sign, leat_floor, leat_ceil, leat_round,        leat_trunc,
+      leat_sqrt,    leat_rsqrt, leat_exp,  leat_expm1, leat_log,  leat_log1p,        leat_tanh,
+      leat_sigmoid, leat_erf,   leat_sin,  leat_cos,   leat_atan, leat_stop_gradient};
   static unary_fn *const whole[] = {leat_neg, leat_abs, leat_sign, leat_not};
   leat_dtype t = leat_value_type(x).dtype;
   if (t == LEAT_DTYPE_BOOL) return leat_not(m->b, x);
@@ -105,8 +105,9 @@ static leat_value make_unary(maker *m, leat_value x) {
 static leat_value make_binary(maker *m, leat_value x) {
   static binary_fn *const real[] = {leat_add, leat_sub, leat_mul, leat_div, leat_max, leat_min,
                                     leat_eq,  leat_lt,  leat_le,  leat_ne,  leat_pow};
-  static binary_fn *const whole[] = {leat_add, leat_sub, leat_mul, leat_div, leat_max, leat_min, leat_eq, leat_lt,
-                                     leat_le,  leat_ne,  leat_and, leat_or,  leat_xor, leat_shl, leat_shr};
+  static binary_fn *const whole[] = {leat_add, leat_sub, leat_mul, leat_div, leat_max,
+                                     leat_min, leat_eq,  leat_lt,  leat_le,  leat_ne,
+                                     leat_and, leat_or,  leat_xor, leat_shl, leat_shr};
   static binary_fn *const bits[] = {leat_and, leat_or, leat_xor, leat_eq, leat_ne};
   leat_dtype t = leat_value_type(x).dtype;
   leat_value y = pick_like(m, x, t);
@@ -174,7 +175,8 @@ static leat_value make_reduce(maker *m, leat_value x) {
   }
 }
 
-// x (a, b) times a new constant-free operand made of x itself: x times its own transpose, or its square.
+// x (a, b) times a new constant-free operand made of x itself: x times its own transpose, or its
+// square.
 static leat_value make_dot(maker *m, leat_value x) {
   leat_value f = leat_cast(m->b, x, LEAT_DTYPE_F32);
   while (leat_value_type(f).shape.rank > 2) f = leat_reduce_sum(m->b, f, (int[]){0}, 1, false);
@@ -187,8 +189,10 @@ static leat_value make_dot(maker *m, leat_value x) {
 static leat_value make_gather(maker *m, leat_value x) {
   leat_shape s = leat_value_type(x).shape;
   leat_value ids = pick(m, LEAT_DTYPE_I64);
-  if (!s.rank || !leat_value_ok(ids) || s.rank + leat_value_type(ids).shape.rank > 4) return make_unary(m, x);
-  return leat_gather(m->b, x, ids, (int)below((unsigned)s.rank), below(2) ? LEAT_INDEX_ZERO : LEAT_INDEX_CLAMP);
+  if (!s.rank || !leat_value_ok(ids) || s.rank + leat_value_type(ids).shape.rank > 4)
+    return make_unary(m, x);
+  return leat_gather(m->b, x, ids, (int)below((unsigned)s.rank),
+                     below(2) ? LEAT_INDEX_ZERO : LEAT_INDEX_CLAMP);
 }
 
 static leat_value make_concat(maker *m, leat_value x) {
@@ -207,11 +211,15 @@ static leat_value make_one(maker *m) {
     case 2:
     case 3:
     case 4: return make_binary(m, x);
-    case 5: return leat_select(m->b, pick_like(m, x, LEAT_DTYPE_BOOL), x, pick_like(m, x, leat_value_type(x).dtype));
+    case 5:
+      return leat_select(m->b, pick_like(m, x, LEAT_DTYPE_BOOL), x,
+                         pick_like(m, x, leat_value_type(x).dtype));
     case 6: return leat_cast(m->b, x, kinds[below(KINDS)]);
     case 7: return make_broadcast(m, x);
     case 8: return make_transpose(m, x);
-    case 9: return s.rank ? leat_reverse(m->b, x, (int[]){(int)below((unsigned)s.rank)}, 1) : make_unary(m, x);
+    case 9:
+      return s.rank ? leat_reverse(m->b, x, (int[]){(int)below((unsigned)s.rank)}, 1)
+                    : make_unary(m, x);
     case 10: return make_slice(m, x);
     case 11: return make_reduce(m, x);
     case 12: return make_dot(m, x);
@@ -221,8 +229,10 @@ static leat_value make_one(maker *m) {
   }
 }
 
-// A function of `nodes` random values; every third and the last are results. Results not in `keep` are left out.
-static leat_func *random_func(leat_graph *g, unsigned seed, int nodes, uint64_t keep, leat_error *err) {
+// A function of `nodes` random values; every third and the last are results. Results not in `keep`
+// are left out.
+static leat_func *random_func(leat_graph *g, unsigned seed, int nodes, uint64_t keep,
+                              leat_error *err) {
   word = seed * 2654435761u + 12345;
   maker m = {.b = leat_builder_new(g, NULL), .batch = leat_dim_symbol(g, "batch", 0)};
   for (int i = 0; i < ARGS; i++) {
@@ -252,8 +262,8 @@ static leat_func *random_func(leat_graph *g, unsigned seed, int nodes, uint64_t 
   return f;
 }
 
-static int run_with(leat_func *f, leat_engine engine, int64_t batch, unsigned seed, leat_tensor **out,
-                    leat_error *err) {
+static int run_with(leat_func *f, leat_engine engine, int64_t batch, unsigned seed,
+                    leat_tensor **out, leat_error *err) {
   leat_exec_options options = {.engine = engine};
   leat_exec *exec = NULL;
   leat_tensor *in[ARGS] = {NULL};
@@ -306,11 +316,14 @@ static void shrink(unsigned seed, int nodes) {
   while (nodes > 1 && try_graph(seed, nodes - 1, ~0ull, false) > 0) nodes--;
   uint64_t keep = ~0ull;
   for (int i = 0; i < 64; i++)
-    if (keep & 1ull << i && try_graph(seed, nodes, keep & ~(1ull << i), false) > 0) keep &= ~(1ull << i);
+    if (keep & 1ull << i && try_graph(seed, nodes, keep & ~(1ull << i), false) > 0)
+      keep &= ~(1ull << i);
   try_graph(seed, nodes, keep, true);
 }
 
-static bool no_compiler(void) { return access("/usr/bin/cc", X_OK) && access("/usr/bin/gcc", X_OK); }
+static bool no_compiler(void) {
+  return access("/usr/bin/cc", X_OK) && access("/usr/bin/gcc", X_OK);
+}
 
 static void random_graphs_have_the_interpreters_bits(void) {
   if (no_compiler()) {
@@ -334,7 +347,8 @@ static void plans_keep_apart_what_lives_together(void) {
     word = seed;
     for (int i = 0; i < N; i++) {
       int first = (int)below(40);
-      v[i] = (leat_planned){.bytes = (int64_t)below(5000), .first = first, .last = first + (int)below(9)};
+      v[i] = (leat_planned){
+          .bytes = (int64_t)below(5000), .first = first, .last = first + (int)below(9)};
     }
     int64_t total = leat__plan(v, N), bound = leat__plan_bound(v, N);
     CHECK(total >= bound && total <= bound * 3 / 2);
@@ -342,7 +356,8 @@ static void plans_keep_apart_what_lives_together(void) {
       CHECK(v[i].offset % 64 == 0 && v[i].offset + v[i].bytes <= total);
       for (int k = 0; k < i; k++) {
         bool together = v[i].first <= v[k].last && v[k].first <= v[i].last;
-        bool overlap = v[i].offset < v[k].offset + v[k].bytes && v[k].offset < v[i].offset + v[i].bytes;
+        bool overlap =
+            v[i].offset < v[k].offset + v[k].bytes && v[k].offset < v[i].offset + v[i].bytes;
         CHECK(!together || !overlap);
       }
     }
@@ -371,7 +386,8 @@ static void check_falls_back(const char *variable, const char *value, const char
   leat_exec *exec = NULL;
   CHECK_OK(leat_exec_new(&exec, twice(g), &options, &err));
   CHECK(leat_exec_engine(exec) == LEAT_ENGINE_INTERPRETER);
-  CHECK_MSG(strstr(leat_exec_note(exec), says), "'%s' does not say '%s'", leat_exec_note(exec), says);
+  CHECK_MSG(strstr(leat_exec_note(exec), says), "'%s' does not say '%s'", leat_exec_note(exec),
+            says);
   float in[5] = {1, 2, 3, 4, 5};
   leat_tensor *x = NULL, *y = NULL;
   CHECK_OK(leat_tensor_copy_of(&x, LEAT_DTYPE_F32, 1, (int64_t[]){5}, in, &err));
