@@ -174,6 +174,8 @@ static int run_train(args *a) {
       .overwrite = args_get(a, "--overwrite") != NULL, .progress = on_progress, .context = &m};
   leat_status status = leat_job_open(&job, &config, dir, true, &options, &err);
   int64_t first = status ? 0 : leat_job_step(job);
+  if (!status && *leat_job_note(job))
+    fprintf(stderr, "training in the interpreter: %s\n", leat_job_note(job));
   if (!status && first) fprintf(stderr, "continuing %s at step %lld\n", dir, (long long)first);
   if (!status && first >= config.steps)
     fprintf(stderr,

@@ -51,6 +51,8 @@ const leat_config_field leat_config_fields[] = {
     {"train.keep_checkpoint_max", "int", "5", "checkpoints kept"},
     {"train.log_steps", "int", "100", "steps between progress lines and summaries"},
     {"train.threads", "int", "1", "threads of the interpreter"},
+    {"train.engine", "name", "interpreter",
+     "interpreter, or native: loops built by the C compiler"},
     {"train.prefetch", "bool", "true", "a thread reads the next rows ahead"},
     {"eval", "mapping", "", "how to evaluate"},
     {"eval.batch_size", "int", "train.batch_size", "rows a step"},
@@ -307,6 +309,14 @@ static leat_status read_data(leat_config *c, leat_error *err) {
   return status ? status : read_csv(c, data, err);
 }
 
+static leat_status read_engine(leat_config *c, const leat_yaml_node *node, leat_error *err) {
+  static const char *const names[] = {"interpreter", "native"};
+  int choice = LEAT_ENGINE_INTERPRETER;
+  leat_status status = node ? leat__config_choose(c, node, names, 2, &choice, err) : LEAT_OK;
+  c->engine = (leat_engine)choice;
+  return status;
+}
+
 static leat_status read_training(leat_config *c, leat_error *err) {
   const leat_yaml_node *root = c->yaml.root, *train = leat_yaml_get(root, "train"),
                        *eval = leat_yaml_get(root, "eval"), *out = leat_yaml_get(root, "export");
@@ -331,6 +341,7 @@ static leat_status read_training(leat_config *c, leat_error *err) {
   c->prefetch = true;
   const leat_yaml_node *prefetch = leat_yaml_get(train, "prefetch");
   if (!status && prefetch) status = leat_yaml_bool(&c->yaml, prefetch, &c->prefetch, err);
+  if (!status) status = read_engine(c, leat_yaml_get(train, "engine"), err);
   c->eval_batch_size = c->batch_size;
   if (!status) status = leat__config_check(c, eval, "eval", err);
   if (!status) status = leat__config_count(c, eval, "batch_size", 1, &c->eval_batch_size, err);

@@ -9,6 +9,7 @@
 #include "features/features.h"
 #include "formats/rows.h"
 #include "formats/yaml.h"
+#include "leat/engine.h"
 #include "train/optimizer.h"
 
 typedef enum leat_head { LEAT_HEAD_BINARY, LEAT_HEAD_MULTI_CLASS, LEAT_HEAD_REGRESSION } leat_head;
@@ -51,6 +52,7 @@ typedef struct leat_config {
   LEAT_VEC(leat_str) train_files, eval_files;
   int64_t batch_size, steps, epochs, seed, shuffle, save_checkpoints_steps, keep_checkpoint_max;
   int64_t log_steps, threads, eval_batch_size, eval_steps;
+  leat_engine engine;
   leat_str export_name;
 } leat_config;
 
