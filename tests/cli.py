@@ -11,6 +11,8 @@ import sys
 import tempfile
 import time
 
+import convert
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(sys.argv[1]).resolve()
 LEAT = str(BUILD / "leat")
@@ -111,6 +113,56 @@ def same_seed_same_bits(d):
     check("the best kernels = the base kernels", leat("ckpt", "diff", "one/ckpt-60", "isa/ckpt-60", cwd=d), 0, " 0 differences", where="stdout")
 
 
+def every_format(d):
+    """The same rows in every format: the same weights, evaluation and predictions as from CSV."""
+    columns = "a b c d y".split()
+    folder = d / "formats"
+    folder.mkdir()
+    data = [dict(zip(columns, line.split(","))) for line in (d / "train.csv").read_text().split()]
+    files = convert.write_all([dict(r, a=float(r["a"]), b=int(r["b"])) for r in data], folder)
+    leat("train", "model.yaml", "--job-dir", "job-csv", "--overwrite", cwd=d)
+    want = leat("evaluate", "model.yaml", "--job-dir", "job-csv", cwd=d).stdout
+    (d / "open.yaml").write_text(re.sub("  csv: .*\n", "", MODEL))
+    for name, file in files.items():
+        model = "model.yaml" if "csv" in name else "open.yaml"
+        leat("train", model, "--job-dir", "job-f", "--overwrite", "--train-files", file, "--no-eval", cwd=d)
+        check(f"train from {name}: the same weights", leat("ckpt", "diff", "job-csv/ckpt-60", "job-f/ckpt-60", cwd=d), 0, " 0 differences", where="stdout")
+        done = leat("evaluate", model, "--job-dir", "job-f", "--eval-files", file, cwd=d)
+        check(f"evaluate from {name}: the same metrics", done, 0 if done.stdout == want else 9)
+    leat("train", "open.yaml", "--job-dir", "job-f", "--overwrite", "--train-files", files["jsonl"], "--no-eval", "--train.prefetch", "false", cwd=d)
+    check("without reading ahead: the same weights", leat("ckpt", "diff", "job-csv/ckpt-60", "job-f/ckpt-60", cwd=d), 0, " 0 differences", where="stdout")
+    wrong = folder / "rows.tfrecord"
+    wrong.write_bytes(convert.record(convert.example({"a": "x", "b": 1, "c": "p", "d": "w", "y": "no"})))
+    check("a feature of the wrong kind", leat("train", "open.yaml", "--job-dir", "x", "--train-files", wrong, cwd=d), 1, r"rows\.tfrecord: record 0: a: a bytes_list stands where f32 was expected")
+    wrong.write_bytes(convert.record(b"\x0a\x05")[:-1] + b"!")
+    check("a damaged record", leat("train", "open.yaml", "--job-dir", "x", "--train-files", wrong, cwd=d), 1, r"rows\.tfrecord: record 0 at byte 0: the checksum is wrong")
+    (folder / "cut.csv.gz").write_bytes((folder / "rows.csv.gz").read_bytes()[:-9])
+    check("a cut gzip file", leat("train", "model.yaml", "--job-dir", "x", "--train-files", folder / "cut.csv.gz", cwd=d), 1, r"cut\.csv\.gz: the compressed data are cut")
+    (folder / "x.jsonl").write_text('{"a": 1, "b": 2, "c": "p", "d": "w", "y": "no"}\n{"a": "1", "b": 2}\n')
+    check("JSON lines: text for a number", leat("train", "open.yaml", "--job-dir", "x", "--train-files", folder / "x.jsonl", cwd=d), 1, r"x\.jsonl:2:\d+: 'a' is a number")
+    check("CSV without its columns' names", leat("train", "open.yaml", "--job-dir", "x", cwd=d), 1, "data.csv.columns: the names of the columns were expected")
+    check("a format that is none", leat("train", "model.yaml", "--job-dir", "x", "--data.format", "jsonn", cwd=d), 1, "did you mean 'json")
+
+
+def bad_rows(d):
+    lines = rows(400).splitlines(True)
+    (d / "good.csv").write_text("".join(lines))
+    for at, line in ((11, "x,1,p,w1,yes\n"), (200, '1,2,"p,w1,yes\n'), (300, "1,2\n")):
+        lines.insert(at, line)
+    (d / "messy.csv").write_text("".join(lines))
+    leat("train", "model.yaml", "--job-dir", "job-good", "--train-files", "good.csv", "--no-eval", cwd=d)
+    done = leat("train", "model.yaml", "--job-dir", "job-messy", "--train-files", "messy.csv", "--no-eval", "--max-errors", "3", cwd=d)
+    check("bad rows are skipped, told of with their places", done, 0, r"skipped: messy\.csv:12:1: a: 'x' is not a number", r"messy\.csv:201:3: a quote", r"messy\.csv:301: 2 fields")
+    check("what is left is the good rows", leat("ckpt", "diff", "job-good/ckpt-60", "job-messy/ckpt-60", cwd=d), 0, " 0 differences", where="stdout")
+    done = leat("train", "model.yaml", "--job-dir", "x", "--train-files", "messy.csv", "--max-errors", "2", cwd=d)
+    check("more bad rows than allowed", done, 1, r"messy\.csv:301: 2 fields, expected 5 \(2 bad rows")
+    (d / "comma.csv").write_bytes(b"\xef\xbb\xbf" + b"y;a;b;c;d\r\n" + b"".join(
+        ";".join([f[4], f[0].replace(".", ","), *f[1:4]]).encode() + b"\r\n" for f in (line.strip().split(",") for line in rows(400).splitlines())))
+    env = dict(os.environ, LC_ALL="de_DE.UTF-8")
+    subprocess.run([LEAT, "train", "open.yaml", "--job-dir", "job-comma", "--train-files", "comma.csv", "--no-eval", "--data.csv.header", "true", "--data.csv.decimal", "','"], cwd=d, env=env, capture_output=True)
+    check("decimal comma, byte order mark, CRLF, header in another order", leat("ckpt", "diff", "job-good/ckpt-60", "job-comma/ckpt-60", cwd=d), 0, " 0 differences", where="stdout")
+
+
 def other_models(d):
     for kind in ("adam", "sgd", "momentum", "ftrl"):
         check(f"optimizer {kind}", leat("train", "model.yaml", "--job-dir", "job-" + kind, "--optimizer", kind, "--overwrite", cwd=d), 0, r"accuracy +", where="stdout")
@@ -189,6 +241,8 @@ def main():
         good_runs(d)
         row_invariance(d)
         same_seed_same_bits(d)
+        every_format(d)
+        bad_rows(d)
         other_models(d)
         bad_input(d)
         full_disk(d)

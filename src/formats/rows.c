@@ -131,7 +131,7 @@ static leat_status pass_over(leat_rows *r, leat_status status, leat_error *bad, 
 }
 
 static leat_status next_row(leat_rows *r, bool *ended, leat_error *err) {
-  leat_error bad = {0};
+  leat_error bad;  // filled where something fails
   for (;;) {
     bool over = false;
     leat_status status = r->ops->next(&r->file, &over, &bad);

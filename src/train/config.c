@@ -179,22 +179,6 @@ static leat_status read_char(const leat_config *c, const leat_yaml_node *section
   return LEAT_OK;
 }
 
-// Whether each file will be one that names its columns itself.
-static bool files_name_columns(const leat_config *c) {
-  if (c->rows.header) return true;
-  if (c->rows.format) return c->rows.format != LEAT_ROWS_CSV;
-  size_t train = c->train_files.count, count = train + c->eval_files.count;
-  for (size_t i = 0; i < count; i++) {
-    leat_str name = i < train ? c->train_files.at[i] : c->eval_files.at[i - train];
-    leat_buf path = {0};
-    leat_buf_str(&path, name);
-    leat_row_format format = path.ptr ? leat_row_format_guess(path.ptr) : LEAT_ROWS_AUTO;
-    leat_buf_deinit(&path);
-    if (format == LEAT_ROWS_AUTO || format == LEAT_ROWS_CSV) return false;
-  }
-  return count > 0;
-}
-
 static leat_status read_csv(leat_config *c, const leat_yaml_node *data, leat_error *err) {
   const leat_yaml_node *csv = leat_yaml_get(data, "csv"), *columns = leat_yaml_get(csv, "columns"),
                        *node;
@@ -215,8 +199,8 @@ static leat_status read_csv(leat_config *c, const leat_yaml_node *data, leat_err
     if (!leat_vec_push(&c->columns, (leat_column){.name = names.at[i]}))
       status = leat__oom(err, sizeof(leat_column));
   leat_vec_deinit(&names);
-  c->open_columns = !columns && files_name_columns(c);
-  if (!status && !columns && !c->open_columns)
+  c->open_columns = !columns;
+  if (!status && !columns && rows->format == LEAT_ROWS_CSV && !rows->header)
     status = leat_yaml_fail(&c->yaml, csv ? csv : data, err,
                             "data.csv.columns: the names of the columns were expected");
   return status;

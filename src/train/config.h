@@ -45,7 +45,7 @@ typedef struct leat_config {
   leat_str label, label_strip;
   LEAT_VEC(leat_str) label_vocabulary;
   LEAT_VEC(leat_column) columns;  // of the files; types as the features need them
-  bool open_columns;              // the files name them: what is read is what is there
+  bool open_columns;              // the files must name them (CSV: in a header)
   LEAT_VEC(int) batch_columns;    // by tensor of a batch (see below): index among columns
   leat_rows_options rows;         // how files are read
   bool prefetch;                  // a thread reads ahead

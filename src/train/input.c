@@ -73,6 +73,19 @@ static leat_status new_block(block *b, int columns, leat_error *err) {
   return b->columns ? LEAT_OK : leat__oom(err, sizeof *b->columns);
 }
 
+// CSV files without a header do not name their columns.
+static leat_status check_columns(const leat_input_source *s, leat_error *err) {
+  const leat_config *c = s->config;
+  leat_row_format format = c->rows.format;
+  if (!format) format = leat_row_format_guess(s->paths.at[0]);
+  bool named = c->rows.header || (format && format != LEAT_ROWS_CSV);
+  if (!c->open_columns || named) return LEAT_OK;
+  return leat_error_set(err, LEAT_INVALID_ARGUMENT,
+                        "%s: data.csv.columns: the names of the columns were expected (or "
+                        "data.csv.header, or another data.format)",
+                        s->paths.at[0]);
+}
+
 static leat_status open_rows(leat_input_source *s, leat_error *err) {
   const leat_config *c = s->config;
   s->columns = leat_config_batch_size(c);
@@ -104,6 +117,7 @@ leat_status leat_source_open(leat_input_source **out, const leat_config *config,
   s->repeat = repeat;
   s->seed = seed;
   leat_status status = expand(s, files, file_count, err);
+  if (!status) status = check_columns(s, err);
   if (!status) status = index_classes(s, err);
   if (!status) status = open_rows(s, err);
   if (!status && config->prefetch) status = leat_worker_new(&s->worker, err);
