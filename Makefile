@@ -33,10 +33,13 @@ fuzz:
 verify: all
 	@T=$(T) $(PYTHON) tools/verify.py $(BUILD)
 
+interop: all
+	@python3 tests/interop/run.py $(BUILD)
+
 install: all
 	@meson install -C $(BUILD)
 
 clean:
 	@rm -rf $(BUILD) build-*
 
-.PHONY: all check demo lint fmt bench fuzz verify install clean
+.PHONY: all check demo lint fmt bench fuzz verify interop install clean

@@ -289,6 +289,7 @@ typedef enum field {
   WEIGHTS,
   SPLIT,
   STRIP,
+  VALUES,
   FIELDS
 } field;
 static const leat_str fields[FIELDS] = {
@@ -296,7 +297,13 @@ static const leat_str fields[FIELDS] = {
     {"hash", 4},      {"identity", 8},      {"cross", 5},     {"column", 6},
     {"embedding", 9}, {"dtype", 5},         {"default", 7},   {"num_oov_buckets", 15},
     {"hash_key", 8},  {"hash_buckets", 12}, {"weights", 7},   {"split", 5},
-    {"strip", 5}};
+    {"strip", 5},     {"values", 6}};
+
+static leat_status read_values(reader *r, const leat_yaml_node *node) {
+  bool any = node->kind == LEAT_YAML_SCALAR && leat_str_eq(node->text, LEAT_STR("any"));
+  if (any) return r->f->values = 0, LEAT_OK;
+  return leat__config_count(r->c, r->node, "values", 1, &r->f->values, r->err);
+}
 
 static leat_status read_field(reader *r, field which, const leat_yaml_node *value) {
   leat_config *c = r->c;
@@ -325,6 +332,7 @@ static leat_status read_field(reader *r, field which, const leat_yaml_node *valu
     case WEIGHTS: return leat_yaml_str(&c->yaml, value, &f->weights, r->err);
     case SPLIT: return leat_yaml_str(&c->yaml, value, &f->split, r->err);
     case STRIP: return leat_yaml_str(&c->yaml, value, &f->strip, r->err);
+    case VALUES: return read_values(r, value);
     case FIELDS: break;
   }
   return LEAT_OK;
@@ -348,6 +356,9 @@ static leat_status check_feature(reader *r, int kinds) {
   if (f->buckets > most_ids) return fail_at(r, r->node, "more buckets than 2147483648");
   if ((numeric || buckets) && (f->split.len || f->weights.len))
     return fail_at(r, r->node, "split and weights are of categories");
+  if ((numeric || buckets) && f->values == 0)
+    return fail_at(r, r->node, "numbers have a fixed count of values");
+  if (f->split.len && f->values != 1) return fail_at(r, r->node, "split makes the values");
   if (f->split.len && f->weights.len) return fail_at(r, r->node, "split values have no weights");
   if (f->split.len && f->dtype != LEAT_DTYPE_STRING)
     return fail_at(r, r->node, "split needs strings");
