@@ -131,6 +131,16 @@ def every_format(d):
         check(f"evaluate from {name}: the same metrics", done, 0 if done.stdout == want else 9)
     leat("train", "open.yaml", "--job-dir", "job-f", "--overwrite", "--train-files", files["jsonl"], "--no-eval", "--train.prefetch", "false", cwd=d)
     check("without reading ahead: the same weights", leat("ckpt", "diff", "job-csv/ckpt-60", "job-f/ckpt-60", cwd=d), 0, " 0 differences", where="stdout")
+    ours = {name: leat("predict", "--job-dir", "job", flag, file, "--format", "json", cwd=d) for name, flag, file in (
+        ("JSON lines", "--json-instances", files["jsonl"]), ("TFRecords", "--tfrecord-instances", files["tfrecord.gz"]))}
+    for name, done in ours.items():
+        check(f"predict from {name}", done, 0 if len(done.stdout.splitlines()) == 400 and done.stdout == ours["JSON lines"].stdout else 9)
+    (d / "tags.yaml").write_text(MODEL.replace("d: {hash: 20, embedding: 3}", "d: {hash: 20, embedding: 3, values: any}\n  e: {identity: 9}").replace("  csv: {columns: [a, b, c, d, y]}\n", ""))
+    lists = folder / "lists.jsonl"
+    lists.write_text("".join(json.dumps(dict(a=i % 9, b=i % 5, c="pq"[i % 2], d=[f"w{k}" for k in range(i % 4)], e=i % 9, y=["no", "yes"][i % 9 > 4])) + "\n" for i in range(200)))
+    check("lists of values and integers", leat("train", "tags.yaml", "--job-dir", "job-tags", "--train-files", lists, "--eval-files", lists, cwd=d), 0, "accuracy +", where="stdout")
+    done = leat("predict", "--job-dir", "job-tags", "--json-instances", lists, "--format", "json", cwd=d)
+    check("predict from lists", done, 0 if len(done.stdout.splitlines()) == 200 else 9)
     wrong = folder / "rows.tfrecord"
     wrong.write_bytes(convert.record(convert.example({"a": "x", "b": 1, "c": "p", "d": "w", "y": "no"})))
     check("a feature of the wrong kind", leat("train", "open.yaml", "--job-dir", "x", "--train-files", wrong, cwd=d), 1, r"rows\.tfrecord: record 0: a: a bytes_list stands where f32 was expected")

@@ -1,10 +1,9 @@
-// leat predict: a saved model on JSON or CSV instances.
+// leat predict: a saved model on instances in JSON, CSV or TFRecords of tf.Example.
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/cli.h"
 #include "base/file.h"
-#include "formats/csv.h"
-#include "formats/json.h"
-#include "formats/number.h"
+#include "formats/jsonl.h"
+#include "formats/rows.h"
 #include "leat/model.h"
 
 #include <ctype.h>
@@ -16,6 +15,7 @@ static const option predict_options[] = {
     {"--job-dir", OPTION_VALUE, "DIR", "a job: its newest export", NULL},
     {"--json-instances", OPTION_VALUE, "FILE", "one JSON object a line, or one document", NULL},
     {"--text-instances", OPTION_VALUE, "FILE", "CSV with a header line", NULL},
+    {"--tfrecord-instances", OPTION_VALUE, "FILE", "TFRecords of tf.Example", NULL},
     {0},
 };
 
@@ -27,9 +27,8 @@ typedef struct predictor {
   leat_func *func;
   leat_exec *exec;
   int inputs, outputs;
-  LEAT_VEC(leat_str) * strings;  // by input: values of the batch at hand
-  LEAT_VEC(float) * numbers;
-  leat_arena arena;
+  leat_column *wanted;   // by input
+  leat_columns columns;  // JSON instances of the batch at hand
   int64_t rows, total;
   leat_error err;
 } predictor;
@@ -103,92 +102,45 @@ static void print_table(predictor *p, leat_tensor **out) {
 }
 
 // --- Batches ------------------------------------------------------------------------------------
-static leat_status flush(predictor *p) {
-  leat_tensor **in = leat__calloc((size_t)(p->inputs + p->outputs) + 1, sizeof *in);
-  if (!in) return leat__oom(&p->err, sizeof *in);
-  leat_tensor **out = in + p->inputs;
-  leat_status status = LEAT_OK;
-  for (int i = 0; !status && p->rows && i < p->inputs; i++) {
-    bool text = leat_func_input_type(p->func, i).dtype == LEAT_DTYPE_STRING;
-    status =
-        text ? leat_tensor_new_strings(&in[i], 1, &p->rows, p->strings[i].at, &p->err)
-             : leat_tensor_copy_of(&in[i], LEAT_DTYPE_F32, 1, &p->rows, p->numbers[i].at, &p->err);
-  }
-  if (!status && p->rows)
-    status = leat_exec_run(p->exec, leat_model_state(p->model), in, p->inputs, out, &p->err);
-  if (!status && p->rows) (p->a->json ? print_json_rows : print_table)(p, out);
-  for (int i = 0; i < p->inputs + p->outputs; i++) leat_tensor_unref(in[i]);
-  leat__free(in);
-  p->total += p->rows;
-  p->rows = 0;
-  for (int i = 0; i < p->inputs; i++) p->strings[i].count = p->numbers[i].count = 0;
-  leat_arena_clear(&p->arena);
+static leat_status predict_batch(predictor *p, leat_tensor **in, int64_t rows) {
+  leat_tensor **out = leat__calloc((size_t)p->outputs + 1, sizeof *out);
+  if (!out) return leat__oom(&p->err, sizeof *out);
+  p->rows = rows;
+  leat_status status =
+      leat_exec_run(p->exec, leat_model_state(p->model), in, p->inputs, out, &p->err);
+  if (!status) (p->a->json ? print_json_rows : print_table)(p, out);
+  for (int i = 0; i < p->outputs; i++) leat_tensor_unref(out[i]);
+  leat__free(out);
+  p->total += rows;
   return status;
 }
 
-static leat_status push_string(predictor *p, int input, leat_str text) {
-  char *kept = leat_arena_str(&p->arena, text);
-  if (!kept || !leat_vec_push(&p->strings[input], (leat_str){kept, text.len}))
-    return leat__oom(&p->err, text.len);
-  return LEAT_OK;
+static void drop_inputs(predictor *p, leat_tensor **in) {
+  for (int i = 0; in && i < p->inputs; i++) leat_tensor_unref(in[i]), in[i] = NULL;
 }
 
-static leat_status push_number(predictor *p, int input, float value) {
-  return leat_vec_push(&p->numbers[input], value) ? LEAT_OK : leat__oom(&p->err, sizeof value);
-}
-
-static int find_input(const predictor *p, leat_str name) {
-  for (int i = 0; i < p->inputs; i++)
-    if (leat_str_eq(name, leat_str_of(leat_func_input_name(p->func, i)))) return i;
-  return -1;
+static leat_status flush(predictor *p) {
+  int64_t rows = (int64_t)p->columns.rows;
+  leat_tensor **in = leat__calloc((size_t)p->inputs + 1, sizeof *in);
+  leat_status status = in ? LEAT_OK : leat__oom(&p->err, sizeof *in);
+  if (!status && rows) status = leat_columns_take(&p->columns, in, &p->err);
+  if (!status && rows) status = predict_batch(p, in, rows);
+  drop_inputs(p, in);
+  leat__free(in);
+  return status ? status : leat_columns_clear(&p->columns, &p->err);
 }
 
 // --- JSON ---------------------------------------------------------------------------------------
-static leat_status read_value(predictor *p, leat_json *json, int input) {
-  leat_json_event event;
-  float number = 0;
-  leat_status status = leat_json_next(json, &event, &p->err);
-  bool list = !status && event == LEAT_JSON_ARRAY;  // [x] stands for x
-  if (list) status = leat_json_next(json, &event, &p->err);
-  if (status) return status;
-  bool text = leat_func_input_type(p->func, input).dtype == LEAT_DTYPE_STRING;
-  if (text && event == LEAT_JSON_STRING)
-    status = push_string(p, input, json->text);
-  else if (!text && event == LEAT_JSON_NUMBER && leat_parse_f32(json->text, &number))
-    status = push_number(p, input, number);
-  else
-    status =
-        leat_json_fail(json, &p->err, "instance %lld: '%s' is %s", (long long)(p->total + p->rows),
-                       leat_func_input_name(p->func, input), text ? "text" : "a number");
-  if (!status && list) {
-    status = leat_json_next(json, &event, &p->err);
-    if (!status && event != LEAT_JSON_ARRAY_END)
-      status = leat_json_fail(json, &p->err, "one value was expected");
-  }
-  return status;
-}
-
 // Behind the opening brace.
 static leat_status read_instance(predictor *p, leat_json *json) {
-  leat_json_event event;
-  leat_status status = LEAT_OK;
-  while (!status && !(status = leat_json_next(json, &event, &p->err)) && event == LEAT_JSON_KEY) {
-    int input = find_input(p, json->text);
-    if (input >= 0) {
-      bool twice =
-          p->strings[input].count > (size_t)p->rows || p->numbers[input].count > (size_t)p->rows;
-      status = twice ? leat_json_fail(json, &p->err, "'%s' is given twice",
-                                      leat_func_input_name(p->func, input))
-                     : read_value(p, json, input);
-    } else if (!(status = leat_json_next(json, &event, &p->err)))
-      status = leat_json_skip(json, event, &p->err);
-  }
-  for (int i = 0; !status && i < p->inputs; i++)
-    if (p->strings[i].count + p->numbers[i].count == (size_t)p->rows)
-      status = leat_json_fail(json, &p->err, "instance %lld lacks '%s'",
-                              (long long)(p->total + p->rows), leat_func_input_name(p->func, i));
+  leat_error inner = {0};
+  leat_status status = leat_columns_begin_row(&p->columns, (leat_row_place){0}, &p->err);
+  if (!status) status = leat_json_row(json, &p->columns, true, &p->err);
   if (status) return status;
-  return ++p->rows == BATCH ? flush(p) : LEAT_OK;
+  if (leat_columns_end_row(&p->columns, true, &inner))
+    return leat_json_fail(json, &p->err, "instance %lld %s",
+                          (long long)p->total + (long long)p->columns.rows, inner.message);
+  return p->columns.rows == BATCH ? flush(p) : LEAT_OK;
 }
 
 static leat_status read_document(predictor *p, leat_str text, const char *name) {
@@ -236,34 +188,22 @@ static leat_status read_json(predictor *p, leat_str text, const char *name) {
   return status;
 }
 
-// --- CSV ----------------------------------------------------------------------------------------
-static leat_status read_csv(predictor *p, const char *path) {
-  leat_csv *csv = NULL;
-  leat_csv_column *columns = leat__calloc((size_t)p->inputs + 1, sizeof *columns);
-  leat_tensor **out = leat__calloc((size_t)p->inputs + 1, sizeof *out);
-  leat_status status = columns && out ? LEAT_OK : leat__oom(&p->err, 1);
-  for (int i = 0; !status && i < p->inputs; i++)
-    columns[i] = (leat_csv_column){leat_str_of(leat_func_input_name(p->func, i)),
-                                   leat_func_input_type(p->func, i).dtype,
-                                   false,
-                                   {0}};
-  leat_csv_options options = {.columns = columns, .column_count = p->inputs, .header = true};
-  int64_t rows = 1;
-  if (!status) status = leat_csv_open(&csv, &path, 1, &options, &p->err);
-  while (!status && rows) {
-    status = leat_csv_read(csv, BATCH, out, &rows, &p->err);
-    for (int i = 0; !status && rows && i < p->inputs; i++)
-      for (int64_t r = 0; !status && r < rows; r++)
-        status = columns[i].dtype == LEAT_DTYPE_STRING
-                     ? push_string(p, i, leat_tensor_str(out[i], r))
-                     : push_number(p, i, ((float *)leat_tensor_data(out[i]))[r]);
-    for (int i = 0; i < p->inputs; i++) leat_tensor_unref(out[i]), out[i] = NULL;
-    p->rows = rows;
-    if (!status && rows) status = flush(p);
+// --- Rows of files ------------------------------------------------------------------------------
+static leat_status read_rows(predictor *p, const char *path, leat_row_format format) {
+  leat_rows *rows = NULL;
+  leat_tensor **in = leat__calloc((size_t)p->inputs + 1, sizeof *in);
+  leat_rows_options options = {
+      .columns = p->wanted, .column_count = p->inputs, .header = true, .format = format};
+  int64_t count = 1;
+  leat_status status =
+      in ? leat_rows_open(&rows, &path, 1, &options, &p->err) : leat__oom(&p->err, sizeof *in);
+  while (!status && count) {
+    status = leat_rows_read(rows, BATCH, in, &count, &p->err);
+    if (!status && count) status = predict_batch(p, in, count);
+    drop_inputs(p, in);
   }
-  leat_csv_close(csv);
-  leat__free(columns);
-  leat__free(out);
+  leat_rows_close(rows);
+  leat__free(in);
   return status;
 }
 
@@ -297,11 +237,12 @@ static leat_status read_stdin(leat_buf *text, leat_error *err) {
 }
 
 static leat_status predict_all(predictor *p) {
-  const char *json = args_get(p->a, "--json-instances"), *csv = args_get(p->a, "--text-instances");
+  const char *json = args_get(p->a, "--json-instances"), *csv = args_get(p->a, "--text-instances"),
+             *records = args_get(p->a, "--tfrecord-instances");
   leat_buf text = {0};
   leat_status status = LEAT_OK;
-  if (csv)
-    status = read_csv(p, csv);
+  if (csv || records)
+    status = read_rows(p, csv ? csv : records, csv ? LEAT_ROWS_CSV : LEAT_ROWS_TFRECORD);
   else {
     bool from_stdin = !json || strcmp(json, "-") == 0;
     status = from_stdin ? read_stdin(&text, &p->err)
@@ -312,24 +253,34 @@ static leat_status predict_all(predictor *p) {
   return status ? status : flush(p);
 }
 
+// The column that an input reads: one value an instance, several, or any number.
+static leat_status want_input(predictor *p, int input) {
+  const char *name = leat_func_input_name(p->func, input);
+  leat_type type = leat_func_input_type(p->func, input);
+  leat_dim width = type.shape.rank == 2 ? type.shape.dims[1] : 1;
+  bool known = type.dtype == LEAT_DTYPE_F32 || type.dtype == LEAT_DTYPE_I64 ||
+               type.dtype == LEAT_DTYPE_STRING;
+  if (!known || type.shape.rank < 1 || type.shape.rank > 2)
+    return leat_error_set(&p->err, LEAT_UNIMPLEMENTED,
+                          "input '%s' is not numbers or texts of an instance", name);
+  p->wanted[input] = (leat_column){.name = leat_str_of(name),
+                                   .dtype = type.dtype,
+                                   .values = width < 0 ? LEAT_ANY_NUMBER : width};
+  return LEAT_OK;
+}
+
 static leat_status prepare(predictor *p, const char *dir) {
   leat_status status = leat_model_load(&p->model, dir, &p->err);
   if (status) return status;
   p->func = leat_model_func(p->model);
   p->inputs = leat_func_input_count(p->func);
   p->outputs = leat_func_output_count(p->func);
-  p->strings = leat__calloc((size_t)p->inputs + 1, sizeof *p->strings);
-  p->numbers = leat__calloc((size_t)p->inputs + 1, sizeof *p->numbers);
-  if (!p->strings || !p->numbers) return leat__oom(&p->err, 1);
-  for (int i = 0; i < p->inputs; i++) {
-    leat_type type = leat_func_input_type(p->func, i);
-    bool good =
-        type.shape.rank == 1 && (type.dtype == LEAT_DTYPE_F32 || type.dtype == LEAT_DTYPE_STRING);
-    if (!good)
-      return leat_error_set(&p->err, LEAT_UNIMPLEMENTED,
-                            "input '%s' is not one number or text an instance",
-                            leat_func_input_name(p->func, i));
-  }
+  p->wanted = leat__calloc((size_t)p->inputs + 1, sizeof *p->wanted);
+  if (!p->wanted) return leat__oom(&p->err, sizeof *p->wanted);
+  for (int i = 0; i < p->inputs; i++)
+    if ((status = want_input(p, i))) return status;
+  status = leat_columns_init(&p->columns, p->wanted, p->inputs, &p->err);
+  if (status) return status;
   return leat_exec_new(&p->exec, p->func, NULL, &p->err);
 }
 
@@ -343,13 +294,8 @@ static int run_predict(args *a) {
   if (!status) status = predict_all(&p);
   leat_exec_free(p.exec);
   leat_model_free(p.model);
-  for (int i = 0; p.strings && p.numbers && i < p.inputs; i++) {
-    leat_vec_deinit(&p.strings[i]);
-    leat_vec_deinit(&p.numbers[i]);
-  }
-  leat__free(p.strings);
-  leat__free(p.numbers);
-  leat_arena_deinit(&p.arena);
+  leat_columns_deinit(&p.columns);
+  leat__free(p.wanted);
   leat__free(dir);
   return status ? fail_with(a, &p.err) : EXIT_GOOD;
 }
@@ -357,7 +303,7 @@ static int run_predict(args *a) {
 const command command_predict = {
     "predict",
     "--model-dir DIR | --job-dir DIR [options] < INSTANCES",
-    "Predicts for JSON or CSV instances from a file or standard input.",
+    "Predicts for instances in JSON, CSV or TFRecords, from a file or standard input.",
     predict_options,
     false,
     run_predict};

@@ -1,5 +1,5 @@
-// What tests/interop/run.py compares with TensorFlow and TensorBoard: our files written, theirs read.
-// SPDX-License-Identifier: Apache-2.0
+// What tests/interop/run.py compares with TensorFlow and TensorBoard: our files written, theirs
+// read. SPDX-License-Identifier: Apache-2.0
 //
 //   formats write DIR     Examples and SequenceExamples as TFRecords, plain, gzip and zlib
 //   formats read FILE...  each record of a TFRecord file as a line of JSON (its features)
@@ -79,7 +79,8 @@ static int write_files(const char *dir) {
     leat_tfrecord_add(&sequences, leat_buf_view(&message));
     leat_example_deinit(&e);
   }
-  leat_status status = put(dir, "example.tfrecord", leat_buf_view(&examples), LEAT_COMPRESSION_NONE);
+  leat_status status =
+      put(dir, "example.tfrecord", leat_buf_view(&examples), LEAT_COMPRESSION_NONE);
   if (!status)
     status = put(dir, "example.gz.tfrecord", leat_buf_view(&examples), LEAT_COMPRESSION_GZIP);
   if (!status)
