@@ -1,7 +1,10 @@
 // Fuzz targets, one a format: built with -DTARGET=fuzz_csv and so on.
 // SPDX-License-Identifier: Apache-2.0
-#include "formats/csv.h"
+#include "formats/arrays.h"
+#include "formats/event_read.h"
+#include "formats/example.h"
 #include "formats/json.h"
+#include "formats/rows.h"
 #include "formats/safetensors.h"
 #include "formats/tfrecord.h"
 #include "formats/yaml.h"
@@ -16,34 +19,92 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-__attribute__((unused)) static void fuzz_csv(leat_str input) {
-  static const leat_csv_column columns[] = {
-      {{"a", 1}, LEAT_DTYPE_F32, false, {0}},
-      {{"b", 1}, LEAT_DTYPE_STRING, false, {0}},
-      {{"c", 1}, LEAT_DTYPE_I64, true, {"7", 1}},
-      {{"d", 1}, LEAT_DTYPE_NONE, false, {0}},
-  };
+// Rows of a format from the bytes behind the first, which chooses the options; read twice, from two
+// files, with bad rows passed over, and read again from a position in the middle.
+static void read_rows(leat_str input, leat_row_format format) {
+  static const leat_column columns[] = {{{"a", 1}, LEAT_DTYPE_F32, false, {0}, 1},
+                                        {{"b", 1}, LEAT_DTYPE_STRING, false, {0}, 1},
+                                        {{"c", 1}, LEAT_DTYPE_I64, true, {"7", 1}, 1},
+                                        {{"d", 1}, LEAT_DTYPE_NONE, false, {0}, 1},
+                                        {{"e", 1}, LEAT_DTYPE_STRING, false, {0}, LEAT_ANY_NUMBER},
+                                        {{"f", 1}, LEAT_DTYPE_F32, false, {0}, LEAT_ANY_NUMBER},
+                                        {{"g", 1}, LEAT_DTYPE_I32, true, {"1", 1}, 2}};
   leat_error err;
-  leat_csv *csv;
-  leat_tensor *out[4];
-  int64_t rows = 1;
+  leat_rows *rows;
+  leat_tensor *out[7];
+  int64_t count = 1, total = 0;
   if (!input.len) return;
-  leat_csv_options options = {.columns = columns,
-                              .column_count = 4,
-                              .header = input.ptr[0] & 1,
-                              .skip_initial_space = input.ptr[0] & 2,
-                              .comment = input.ptr[0] & 4 ? '#' : 0};
-  int fd = memfd_create("csv", 0);
+  unsigned char how = (unsigned char)input.ptr[0];
+  leat_rows_options options = {.columns = columns,
+                               .column_count = format == LEAT_ROWS_CSV ? 4 : 7,
+                               .header = how & 1,
+                               .skip_initial_space = how & 2,
+                               .comment = how & 4 ? '#' : 0,
+                               .decimal = how & 8 ? ',' : 0,
+                               .max_errors = how & 16 ? 5 : 0,
+                               .strict = how & 32,
+                               .format = format};
+  int fd = memfd_create("rows", 0);
   if (write(fd, input.ptr + 1, input.len - 1) < 0) abort();
   char path[64];
   snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
   const char *paths[] = {path, path};
-  if (!leat_csv_open(&csv, paths, 2, &options, &err)) {
-    while (rows && !leat_csv_read(csv, 3, out, &rows, &err))
-      for (int i = 0; i < 4; i++) leat_tensor_unref(out[i]);
-    leat_csv_close(csv);
+  if (!leat_rows_open(&rows, paths, 2, &options, &err)) {
+    leat_row_position start = leat_rows_tell(rows);
+    while (count && !leat_rows_read(rows, 3, out, &count, &err)) {
+      total += count;
+      for (int i = 0; i < options.column_count; i++) leat_tensor_unref(out[i]);
+    }
+    if (leat_rows_seek(rows, start, &err)) abort();
+    if (!leat_rows_read(rows, 1000, out, &count, &err))
+      for (int i = 0; i < options.column_count; i++) leat_tensor_unref(out[i]);
+    leat_rows_close(rows);
   }
   close(fd);
+}
+
+__attribute__((unused)) static void fuzz_csv(leat_str input) { read_rows(input, LEAT_ROWS_CSV); }
+__attribute__((unused)) static void fuzz_jsonl(leat_str input) {
+  read_rows(input, LEAT_ROWS_JSONL);
+}
+
+// A damaged example must fail; a good one must be written and read to the same.
+__attribute__((unused)) static void fuzz_example(leat_str input) {
+  leat_example e, again;
+  leat_buf text = {0}, second = {0}, framed = {0};
+  leat_error err;
+  bool sequence = input.len & 1;
+  if (!leat_example_parse(&e, input, sequence, &err)) {
+    leat_example_format(&e, sequence, &text);
+    if (leat_example_parse(&again, leat_buf_view(&text), sequence, &err)) abort();
+    leat_example_format(&again, sequence, &second);
+    if (!leat_str_eq(leat_buf_view(&text), leat_buf_view(&second))) abort();
+    leat_example_deinit(&again);
+  }
+  leat_example_deinit(&e);
+  leat_buf_char(&framed, 16);
+  leat_tfrecord_add(&framed, input);
+  read_rows(leat_buf_view(&framed), LEAT_ROWS_TFRECORD);
+  leat_buf_deinit(&text);
+  leat_buf_deinit(&second);
+  leat_buf_deinit(&framed);
+}
+
+__attribute__((unused)) static void fuzz_arrays(leat_str input) {
+  leat_arrays arrays;
+  leat_error err;
+  if (!leat_arrays_parse(&arrays, input, "fuzz", &err)) leat_arrays_deinit(&arrays);
+}
+
+__attribute__((unused)) static void fuzz_event(leat_str input) {
+  leat_event_log log = {0};
+  leat_error err;
+  leat_event_log_add(&log, input, &err);
+  for (size_t i = 0; i < log.events.count; i++) {
+    leat_tensor *tensor;
+    if (!leat_event_tensor(&tensor, &log.events.at[i], &err)) leat_tensor_unref(tensor);
+  }
+  leat_event_log_deinit(&log);
 }
 
 __attribute__((unused)) static void fuzz_json(leat_str input) {

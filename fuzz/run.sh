@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 seconds=${T:-60}
-targets=${*:-csv json yaml safetensors tfrecord graph}
+targets=${*:-arrays csv event example graph json jsonl safetensors tfrecord yaml}
 out=build-fuzz
 mkdir -p $out
 python3 tools/embed.py $out/texts.c

@@ -267,8 +267,11 @@ static leat_status fill_up(leat_columns *c, int column, bool strict, leat_error 
     return leat_error_set(err, LEAT_INVALID_ARGUMENT, "lacks '" LEAT_STR_FMT "'",
                           LEAT_STR_ARG(s->column.name));
   leat_status status = LEAT_OK;
-  for (int64_t i = have; have == 0 && !status && i < want; i++)
-    status = leat_columns_text(c, column, (leat_str){0}, false, err);
+  leat_str rest = s->column.default_text, text = rest;
+  for (int64_t i = have; have == 0 && !status && i < want; i++) {
+    if (want > 1 && rest.len) text = leat_str_cut(&rest, ',');
+    status = leat_columns_text(c, column, text, false, err);
+  }
   if (!status && have != 0 && have != want)
     return leat_error_set(err, LEAT_INVALID_ARGUMENT, LEAT_STR_FMT ": %lld values, expected %lld",
                           LEAT_STR_ARG(s->column.name), (long long)have, (long long)want);

@@ -13,9 +13,9 @@ enum { LEAT_ANY_NUMBER = -1 };
 
 typedef struct leat_column {
   leat_str name;
-  leat_dtype dtype;  // f32, f64, i32, i64, string; NONE = read over
-  bool has_default;  // what an empty field means; without one it is an error (strings: empty)
-  leat_str default_text;
+  leat_dtype dtype;       // f32, f64, i32, i64, string; NONE = read over
+  bool has_default;       // what an empty field means; without one it is an error (strings: empty)
+  leat_str default_text;  // for n values: n of them, with commas between; the last one repeats
   int64_t values;  // a row: 0 or 1 = one, (rows); n = (rows, n); ANY_NUMBER = (rows, width), padded
                    // with NaN, -1 or the empty string
 } leat_column;

@@ -7,8 +7,11 @@
 #include "formats/event_read.h"
 #include "formats/example.h"
 #include "formats/proto.h"
+#include "formats/rows.h"
 #include "formats/tensor_proto.h"
 #include "formats/tfrecord.h"
+
+#include <unistd.h>
 
 typedef struct shelf {  // one sub-folder
   const char *name;
@@ -235,7 +238,64 @@ static void example_case(shelf *s, const node *c) {
   leat_example_deinit(&e);
 }
 
+// A padded column against TensorFlow's: rows of a list, where `fill` stands for what is missing.
+static bool same_rows(const leat_tensor *t, const node *want, double fill) {
+  int64_t i = 0;
+  for (const node *row = want->child; row; row = row->next) {
+    bool scalar = !row->child && row->kind != LEAT_JSON_ARRAY;
+    for (const node *v = scalar ? row : row->child; v; v = scalar ? NULL : v->next) {
+      double have = value_of(t, i++), wanted = special(v);
+      if (!(have == wanted || (have != have && wanted == fill))) return false;
+    }
+  }
+  return i == leat_tensor_count(t);
+}
+
+static bool same_sparse(const leat_tensor *t, const node *want) {
+  const node *index = get(want, "indices")->child, *value = get(want, "values_b64")->child;
+  int64_t width = leat_tensor_dims(t)[1], texts = 0, listed = length(get(want, "indices"));
+  for (int64_t i = 0; i < leat_tensor_count(t); i++) texts += leat_tensor_str(t, i).len > 0;
+  for (; index; index = index->next, value = value->next) {
+    int64_t at = (int64_t)(number_of(index->child) * (double)width + number_of(index->child->next));
+    if (!leat_str_eq(leat_tensor_str(t, at), base64(value->text))) return false;
+  }
+  return texts == listed;
+}
+
+// tf.io.parse_example of a batch, by the reader of rows.
+static void parse_batch(shelf *s, const node *c) {
+  static const leat_column columns[] = {
+      {{"age", 3}, LEAT_DTYPE_I64, true, {"-1", 2}, 1},
+      {{"w", 1}, LEAT_DTYPE_F32, true, {"1,2", 3}, 2},
+      {{"name", 4}, LEAT_DTYPE_STRING, false, {0}, LEAT_ANY_NUMBER},
+      {{"seq", 3}, LEAT_DTYPE_F32, false, {0}, LEAT_ANY_NUMBER}};
+  leat_rows_options options = {.columns = columns, .column_count = 4, .format = LEAT_ROWS_TFRECORD};
+  leat_buf records = {0};
+  leat_tensor *out[4] = {NULL};
+  leat_rows *rows = NULL;
+  int64_t count = 0;
+  char path[] = "/tmp/leat-golden-XXXXXX";
+  const char *paths[] = {path};
+  int fd = mkstemp(path);
+  for (node *e = get(c, "serialized_b64")->child; e; e = e->next)
+    leat_tfrecord_add(&records, base64(e->text));
+  leat_status status = leat_file_write(path, leat_buf_view(&records), &err);
+  if (!status) status = leat_rows_open(&rows, paths, 1, &options, &err);
+  if (!status) status = leat_rows_read(rows, 100, out, &count, &err);
+  const node *dense = get(c, "dense"), *sparse = get(get(c, "sparse"), "name");
+  bool good = !status && count == 3 && same_rows(out[0], get(dense, "age"), NAN) &&
+              same_rows(out[1], get(dense, "w"), NAN) && same_rows(out[3], get(dense, "seq"), -9) &&
+              same_sparse(out[2], sparse);
+  score(s, "parse_example", good, status ? err.message : "the columns differ");
+  for (int i = 0; i < 4; i++) leat_tensor_unref(out[i]);
+  leat_rows_close(rows);
+  leat_buf_deinit(&records);
+  close(fd);
+  unlink(path);
+}
+
 static void example_shelf(shelf *s) {
+  parse_batch(s, get(s->index, "parse_example"));
   for (node *c = get(s->index, "cases")->child; c; c = c->next) example_case(s, c);
 }
 
