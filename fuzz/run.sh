@@ -10,11 +10,17 @@ out=build-fuzz
 mkdir -p $out
 python3 tools/embed.py $out/texts.c
 flags="-std=gnu17 -D_GNU_SOURCE -O1 -g -fno-omit-frame-pointer -ffp-contract=off -Iinclude -Isrc -DLEAT_VERSION=\"fuzz\" -Wno-psabi"
+flags="$flags -fno-sanitize-recover=undefined -DLEAT_VEC_TABLE=leat__vec_base -DLEAT_VEC_NAME=\"sse2\" -DLEAT_ONE_ISA"
 sources=$(ls src/base/*.c src/tensor/*.c src/formats/*.c src/graph/*.c src/engine/*.c src/features/*.c src/train/*.c src/model/*.c | grep -v tmpl)
+rm -rf $out/objects $out/fuzz.a
+mkdir -p $out/objects
+for source in $sources src/engine/vec_tmpl.c $out/texts.c; do
+  echo "$source -o $out/objects/$(echo $source | tr / _).o"
+done | xargs -P "$(nproc)" -L 1 clang $flags -fsanitize=fuzzer-no-link,address,undefined -c
+ar rcs $out/fuzz.a $out/objects/*.o
 for target in $targets; do
-  clang $flags -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
-    -DLEAT_VEC_TABLE=leat__vec_base '-DLEAT_VEC_NAME="sse2"' -DLEAT_ONE_ISA -DTARGET=fuzz_$target \
-    fuzz/fuzz.c $sources src/engine/vec_tmpl.c -lyaml -lz -lm -lpthread -ldl $out/texts.c -o $out/fuzz_$target
+  clang $flags -fsanitize=fuzzer,address,undefined -DTARGET=fuzz_$target fuzz/fuzz.c $out/fuzz.a -lyaml -lz -lm -lpthread -ldl \
+    -o $out/fuzz_$target
   mkdir -p $out/corpus/$target
   echo "fuzzing $target for $seconds s"
   $out/fuzz_$target -max_total_time=$seconds -timeout=10 -rss_limit_mb=4096 -max_len=4096 -print_final_stats=1 \
