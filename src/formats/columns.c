@@ -307,7 +307,7 @@ static void pad_numbers(const leat_sink *s, size_t rows, int64_t width, leat_ten
   char *to = leat_tensor_data(out);
   for (size_t r = 0; r < rows; r++) {
     int64_t start = r ? s->ends[r - 1] : 0, have = s->ends[r] - start;
-    memcpy(to, s->data + (size_t)start * bytes, (size_t)have * bytes);
+    if (have) memcpy(to, s->data + (size_t)start * bytes, (size_t)have * bytes);
     for (int64_t i = have; i < width; i++) switch (s->column.dtype) {
         case LEAT_DTYPE_F32: ((float *)(void *)to)[i] = NAN; break;
         case LEAT_DTYPE_F64: ((double *)(void *)to)[i] = (double)NAN; break;

@@ -1,5 +1,5 @@
-// Rows of every format: edges, positions, bad rows, compressed files; every n-th allocation failing.
-// SPDX-License-Identifier: Apache-2.0
+// Rows of every format: edges, positions, bad rows, compressed files; every n-th allocation
+// failing. SPDX-License-Identifier: Apache-2.0
 #include "test.h"
 
 #include "base/file.h"
@@ -91,8 +91,7 @@ static leat_status read_all(leat_rows_options options, int64_t piece, leat_buf *
   leat_status status = rows ? LEAT_OK : err->status;
   while (!status && count) {
     status = leat_rows_read(rows, piece, out, &count, err);
-    if (!status && count)
-      describe(got, out, options.format == LEAT_ROWS_CSV ? 2 : 3, count);
+    if (!status && count) describe(got, out, options.format == LEAT_ROWS_CSV ? 2 : 3, count);
     for (int i = 0; i < 3; i++) leat_tensor_unref(out[i]), out[i] = NULL;
   }
   leat_rows_close(rows);
@@ -103,10 +102,11 @@ static leat_status read_all(leat_rows_options options, int64_t piece, leat_buf *
 static const struct {
   leat_row_format format;
   leat_compression compression;
-} kinds[] = {{LEAT_ROWS_CSV, LEAT_COMPRESSION_NONE},      {LEAT_ROWS_CSV, LEAT_COMPRESSION_GZIP},
-             {LEAT_ROWS_JSONL, LEAT_COMPRESSION_NONE},    {LEAT_ROWS_JSONL, LEAT_COMPRESSION_GZIP},
-             {LEAT_ROWS_TFRECORD, LEAT_COMPRESSION_NONE}, {LEAT_ROWS_TFRECORD, LEAT_COMPRESSION_GZIP},
-             {LEAT_ROWS_TFRECORD, LEAT_COMPRESSION_ZLIB}};
+} kinds[] = {
+    {LEAT_ROWS_CSV, LEAT_COMPRESSION_NONE},      {LEAT_ROWS_CSV, LEAT_COMPRESSION_GZIP},
+    {LEAT_ROWS_JSONL, LEAT_COMPRESSION_NONE},    {LEAT_ROWS_JSONL, LEAT_COMPRESSION_GZIP},
+    {LEAT_ROWS_TFRECORD, LEAT_COMPRESSION_NONE}, {LEAT_ROWS_TFRECORD, LEAT_COMPRESSION_GZIP},
+    {LEAT_ROWS_TFRECORD, LEAT_COMPRESSION_ZLIB}};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static void the_same_rows_from_every_format(void) {
@@ -172,15 +172,15 @@ static void bad_rows_are_skipped_and_counted(void) {
       {LEAT_ROWS_CSV, "1,a\nx,b\n2,c\n3\n4,d,e\n5,f\n", "1|a;2|c;5|f;", 3},
       {LEAT_ROWS_CSV, "1,\"a\n2,b\n3,c\n", "2|b;3|c;", 1},
       {LEAT_ROWS_CSV, "x,\"two\nlines\"\n2,b", "2|b;", 1},
-      {LEAT_ROWS_JSONL, "{\"n\": 1}\n{\"n\": \"x\"}\n\n[]\n{\"n\": 2, \"s\": true}\n{", "1|;2|true;", 3},
+      {LEAT_ROWS_JSONL, "{\"n\": 1}\n{\"n\": \"x\"}\n\n[]\n{\"n\": 2, \"s\": true}\n{",
+       "1|;2|true;", 3},
       {LEAT_ROWS_JSONL, "{\"s\": \"a\"}\n{\"n\": 1, \"n\": 2}\n{\"n\": null, \"s\": 1}", NULL, 3},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     leat_error err;
     leat_buf got = {0};
-    leat_rows_options options = {.format = cases[i].format,
-                                 .max_errors = cases[i].bad,
-                                 .on_error = count_told};
+    leat_rows_options options = {
+        .format = cases[i].format, .max_errors = cases[i].bad, .on_error = count_told};
     told = 0;
     put(leat_str_of(cases[i].text), LEAT_COMPRESSION_NONE);
     CHECK_OK(read_all(options, 2, &got, &err));
@@ -259,7 +259,11 @@ static void proto_edges(void) {
                {{"\x0c", 1}, 0, true},                       // an end without a group
                {{"\x0e\x01", 2}, 0, true},
                {{"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 12}, 0, true},
-               {{"\x0a\x05" "ab", 4}, 0, true},
+               {{"\x0a\x05"
+                 "ab",
+                 4},
+                0,
+                true},
                {{"\x0d\x01\x02", 3}, 0, true}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     leat_proto p = {cases[i].bytes, false};
@@ -288,8 +292,9 @@ static leat_status rows_of(size_t kind) {
 }
 
 static leat_status arrays(void) {
-  static const char npy[] = "\x93NUMPY\1\0\x3a\0{'descr': '<f4', 'fortran_order': True, "
-                            "'shape': (2, 1)}\0\0\0\0\0\0\0\0";
+  static const char npy[] =
+      "\x93NUMPY\1\0\x3a\0{'descr': '<f4', 'fortran_order': True, "
+      "'shape': (2, 1)}\0\0\0\0\0\0\0\0";
   leat_error err;
   leat_arrays a;
   leat_str bytes = {npy, 10 + 58 + 8};
