@@ -293,11 +293,11 @@ static leat_status rows_of(size_t kind) {
 
 static leat_status arrays(void) {
   static const char npy[] =
-      "\x93NUMPY\1\0\x3a\0{'descr': '<f4', 'fortran_order': True, "
+      "\x93NUMPY\1\0\x38\0{'descr': '<f4', 'fortran_order': True, "
       "'shape': (2, 1)}\0\0\0\0\0\0\0\0";
   leat_error err;
   leat_arrays a;
-  leat_str bytes = {npy, 10 + 58 + 8};
+  leat_str bytes = {npy, sizeof npy - 1};
   leat_status status = leat_arrays_parse(&a, bytes, "x", &err);
   if (!status) leat_arrays_deinit(&a);
   return status;
