@@ -43,7 +43,7 @@ struct command {
 };
 
 extern const command command_train, command_evaluate, command_predict, command_export,
-    command_graph, command_ckpt, command_version;
+    command_graph, command_ckpt, command_version, command_data;
 
 // The value of an option, NULL when it was not given (flags: "").
 const char *args_get(const args *a, const char *name);

@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 static const command *const commands[] = {
-    &command_train, &command_evaluate, &command_predict, &command_export,
-    &command_graph, &command_ckpt,     &command_version,
+    &command_data,   &command_train, &command_evaluate, &command_predict,
+    &command_export, &command_graph, &command_ckpt,     &command_version,
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
