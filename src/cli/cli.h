@@ -43,10 +43,12 @@ struct command {
 };
 
 extern const command command_train, command_evaluate, command_predict, command_export,
-    command_graph, command_ckpt, command_version, command_data;
+    command_graph, command_ckpt, command_version, command_data, command_init;
 
 // The value of an option, NULL when it was not given (flags: "").
 const char *args_get(const args *a, const char *name);
+// One character, or "tab" or "\\t"; *out stays when the option was not given.
+leat_status args_char(const args *a, const char *name, char *out, leat_error *err);
 // Prints "leat: <command>: <message>" and returns EXIT_FAILED or EXIT_USAGE.
 int fail_with(const args *a, const leat_error *err);
 int usage_error(const args *a, const char *fmt, ...) LEAT_PRINTF(2, 3);

@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 static const command *const commands[] = {
-    &command_data,   &command_train, &command_evaluate, &command_predict,
-    &command_export, &command_graph, &command_ckpt,     &command_version,
+    &command_init,   &command_data,  &command_train, &command_evaluate, &command_predict,
+    &command_export, &command_graph, &command_ckpt,  &command_version,
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -22,6 +22,15 @@ const char *args_get(const args *a, const char *name) {
   for (size_t i = 0; i < a->options.count; i++)
     if (strcmp(a->options.at[i].option->name, name) == 0) found = a->options.at[i].text;
   return found;
+}
+
+leat_status args_char(const args *a, const char *name, char *out, leat_error *err) {
+  const char *text = args_get(a, name);
+  if (!text) return LEAT_OK;
+  if (strcmp(text, "\\t") == 0 || strcmp(text, "tab") == 0) return *out = '\t', LEAT_OK;
+  if (strlen(text) != 1)
+    return leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s is one character, not '%s'", name, text);
+  return *out = text[0], LEAT_OK;
 }
 
 int fail_with(const args *a, const leat_error *err) {

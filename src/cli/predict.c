@@ -8,6 +8,7 @@
 #include "leat/model.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,6 +17,8 @@ static const option predict_options[] = {
     {"--job-dir", OPTION_VALUE, "DIR", "a job: its newest export", NULL},
     {"--json-instances", OPTION_VALUE, "FILE", "one JSON object a line, or one document", NULL},
     {"--text-instances", OPTION_VALUE, "FILE", "CSV with a header line", NULL},
+    {"--delimiter", OPTION_VALUE, "C", "between fields of the CSV; tab is \\t [,]", NULL},
+    {"--comment", OPTION_VALUE, "C", "lines of the CSV that start with it are skipped", NULL},
     {0},
 };
 
@@ -154,6 +157,8 @@ static leat_status read_value(predictor *p, leat_json *json, int input) {
   bool text = leat_func_input_type(p->func, input).dtype == LEAT_DTYPE_STRING;
   if (text && event == LEAT_JSON_STRING)
     status = push_string(p, input, json->text);
+  else if (event == LEAT_JSON_NULL)  // a missing value
+    status = text ? push_string(p, input, (leat_str){0}) : push_number(p, input, NAN);
   else if (!text && event == LEAT_JSON_NUMBER && leat_parse_f32(json->text, &number))
     status = push_number(p, input, number);
   else
@@ -243,11 +248,14 @@ static leat_status read_csv(predictor *p, const char *path) {
   leat_tensor **out = leat__calloc((size_t)p->inputs + 1, sizeof *out);
   leat_status status = columns && out ? LEAT_OK : leat__oom(&p->err, 1);
   for (int i = 0; !status && i < p->inputs; i++)
-    columns[i] = (leat_csv_column){leat_str_of(leat_func_input_name(p->func, i)),
-                                   leat_func_input_type(p->func, i).dtype,
-                                   false,
-                                   {0}};
-  leat_csv_options options = {.columns = columns, .column_count = p->inputs, .header = true};
+    columns[i] = (leat_csv_column){
+        leat_str_of(leat_func_input_name(p->func, i)), leat_func_input_type(p->func, i).dtype, true,
+        leat_func_input_type(p->func, i).dtype == LEAT_DTYPE_STRING ? (leat_str){0}
+                                                                    : LEAT_STR("nan")};
+  leat_csv_options options = {
+      .columns = columns, .column_count = p->inputs, .header = true, .skip_initial_space = true};
+  if (!status) status = args_char(p->a, "--delimiter", &options.delimiter, &p->err);
+  if (!status) status = args_char(p->a, "--comment", &options.comment, &p->err);
   int64_t rows = 1;
   if (!status) status = leat_csv_open(&csv, &path, 1, &options, &p->err);
   while (!status && rows) {

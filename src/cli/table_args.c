@@ -5,15 +5,6 @@
 #include "base/clock.h"
 #include "cli/terminal.h"
 
-static leat_status read_char(const args *a, const char *name, char *out, leat_error *err) {
-  const char *text = args_get(a, name);
-  if (!text) return LEAT_OK;
-  if (strcmp(text, "\\t") == 0 || strcmp(text, "tab") == 0) return *out = '\t', LEAT_OK;
-  if (strlen(text) != 1)
-    return leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s is one character, not '%s'", name, text);
-  return *out = text[0], LEAT_OK;
-}
-
 static leat_status read_header(const args *a, leat_header *out, leat_error *err) {
   static const char *const names[] = {"auto", "yes", "no", "true", "false"};
   const char *text = args_get(a, "--header");
@@ -25,8 +16,8 @@ static leat_status read_header(const args *a, leat_header *out, leat_error *err)
 
 leat_status table_args_read(table_args *t, const args *a, size_t from, leat_error *err) {
   *t = (table_args){.first_count = 0};
-  leat_status status = read_char(a, "--delimiter", &t->options.delimiter, err);
-  if (!status) status = read_char(a, "--comment", &t->options.comment, err);
+  leat_status status = args_char(a, "--delimiter", &t->options.delimiter, err);
+  if (!status) status = args_char(a, "--comment", &t->options.comment, err);
   if (!status) status = read_header(a, &t->options.header, err);
   leat_str rest = leat_str_of(args_get(a, "--columns"));
   while (!status && rest.len) {

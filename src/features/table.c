@@ -135,11 +135,24 @@ static leat_status name_columns(leat_table *t, const sample *s, const leat_table
   return leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s: no rows", t->paths[0]);
 }
 
+// A first row that starts with # is a comment, and so are others.
+static leat_status find_comment(leat_table *t, const char *const *paths, leat_error *err) {
+  sample s = {{0}};
+  leat_error quiet = {0};
+  leat_status status = take_sample(paths, ',', 0, &s, &quiet);
+  if (s.fields.count && s.fields.at[0].len && s.fields.at[0].ptr[0] == '#') t->comment = '#';
+  sample_deinit(&s);
+  if (status && status != LEAT_INVALID_ARGUMENT)
+    return leat_error_set(err, status, "%s", quiet.message);
+  return LEAT_OK;
+}
+
 static leat_status look(leat_table *t, const char *const *paths, const leat_table_options *o,
                         leat_error *err) {
   sample s = {{0}};
   t->delimiter = o->delimiter;
-  leat_status status = o->delimiter ? LEAT_OK : find_delimiter(t, paths, err);
+  leat_status status = t->comment ? LEAT_OK : find_comment(t, paths, err);
+  if (!status && !o->delimiter) status = find_delimiter(t, paths, err);
   if (!status) status = take_sample(paths, t->delimiter, t->comment, &s, err);
   if (!status) {
     t->header = o->header == LEAT_HEADER_YES;

@@ -11,7 +11,7 @@ typedef enum leat_header { LEAT_HEADER_AUTO, LEAT_HEADER_YES, LEAT_HEADER_NO } l
 
 typedef struct leat_table_options {
   char delimiter;  // 0: the one of , ; tab | that cuts the first rows into equally many fields
-  char comment;    // a line that starts with it is skipped; 0 = none
+  char comment;    // a line that starts with it is skipped; 0: # if the file starts with one
   leat_header header;
   const leat_str *names;  // of the columns; none: the header's, or column_1, column_2, ...
   int name_count;

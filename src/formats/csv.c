@@ -144,10 +144,22 @@ static leat_status skip_lines(leat_row_file *f, cut *result, leat_error *err) {
 }
 
 // --- Headers ------------------------------------------------------------------------------------
+char leat_csv_name_char(char c) {
+  return (unsigned char)c <= ' ' || strchr("\"%(){}[],=:/", c) ? '_' : c;
+}
+
+static int find_column(const leat_row_file *f, leat_str name) {
+  char clean[256];
+  int found = leat_columns_find(f->columns, name);
+  if (found >= 0 || name.len > sizeof clean) return found;
+  for (size_t i = 0; i < name.len; i++) clean[i] = leat_csv_name_char(name.ptr[i]);
+  return leat_columns_find(f->columns, (leat_str){clean, name.len});
+}
+
 static leat_status map_field(leat_row_file *f, leat_str name, leat_error *err) {
   csv_file *csv = f->state;
   name = leat_str_strip(name, LEAT_STR(" \t"));
-  int found = leat_columns_find(f->columns, name);
+  int found = find_column(f, name);
   for (int i = 0; found >= 0 && i < csv->field_count; i++)
     if (csv->field_column[i] == found)
       return place_error(f, err, csv->field_count + 1, "the header names '" LEAT_STR_FMT "' twice",

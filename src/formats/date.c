@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "formats/date.h"
 
+#include "formats/number.h"
+
 #include <math.h>
 
 const char *const leat_date_order_names[LEAT_DATE_ORDERS] = {"ymd", "dmy", "mdy"};
@@ -190,4 +192,18 @@ void leat_format_date(double days, leat_buf *out) {
   civil_from_days(whole, &year, &month, &day);
   leat_buf_fmt(out, "%04lld-%02d-%02d", (long long)year, month, day);
   if (rest) leat_buf_fmt(out, "T%02d:%02d:%02d", rest / 3600, rest / 60 % 60, rest % 60);
+}
+
+bool leat_text_part_known(leat_str part, leat_str order) {
+  if (leat_date_order_find(order) == LEAT_DATE_ORDERS) return false;
+  return leat_str_eq(part, LEAT_STR("number")) || leat_date_part_find(part) < LEAT_DATE_PARTS;
+}
+
+double leat_text_part(leat_str text, leat_str part, leat_str order) {
+  double value;
+  text = leat_str_strip(text, LEAT_STR(" \t"));
+  if (leat_str_eq(part, LEAT_STR("number")))
+    return leat_parse_f64(text, &value) ? value : (double)NAN;
+  if (!leat_parse_date(text, leat_date_order_find(order), &value)) return (double)NAN;
+  return leat_date_part_of(value, leat_date_part_find(part));
 }

@@ -40,4 +40,9 @@ extern const char *const leat_date_part_names[LEAT_DATE_PARTS];  // [LEAT_DATE_N
 leat_date_order leat_date_order_find(leat_str name);
 leat_date_part leat_date_part_find(leat_str name);
 
+// What a text means: part "number" its number, else a part of its date. NaN for other text, spaces
+// around it do not count.
+bool leat_text_part_known(leat_str part, leat_str order);
+double leat_text_part(leat_str text, leat_str part, leat_str order);
+
 #endif
