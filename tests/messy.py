@@ -96,6 +96,30 @@ def schemas(d):
     check("diff: a set does not differ from itself", leat("data", "diff", "shop.csv", "shop.csv", cwd=d).returncode == 0)
 
 
+def evaluate(d):
+    done = leat("evaluate", "shop.yaml", "--job-dir", "shop", "--slice-by", "segment", "--importance", "--format", "json", cwd=d)
+    out = json.loads(done.stdout) if done.returncode == 0 else {}
+    metrics = out.get("metrics", {})
+    matrix = out.get("confusion", [[0, 0], [0, 0]])
+    rows = sum(map(sum, matrix))
+    check("evaluate: the confusion matrix gives accuracy and recall", rows == 600 and abs((matrix[0][0] + matrix[1][1]) / rows - metrics["accuracy"]) < 1e-6 and
+          abs(matrix[1][1] / sum(matrix[1]) - metrics["recall"]) < 1e-6, done)
+    slices = {s["value"]: s for s in out.get("slices", [])}
+    check("evaluate: the slices add up to the whole", set(slices) == {"Basic", "basic", "plus", "pro"} and sum(s["rows"] for s in slices.values()) == 600 and
+          abs(sum(s["rows"] * s["loss"] for s in slices.values()) / 600 - metrics["average_loss"]) < 1e-5, done)
+    bins = out.get("calibration", [])
+    check("evaluate: calibration has all rows and the mean prediction", sum(b["rows"] for b in bins) == 600 and
+          abs(sum(b["rows"] * b["predicted"] for b in bins) / 600 - metrics["prediction/mean"]) < 1e-5, done)
+    importance = {i["column"]: i["loss"] for i in out.get("importance", [])}
+    check("evaluate: the columns that made the label matter most", importance and max(importance, key=importance.get) == "signup" and importance["signup"] > 2 * importance["country"], done)
+    done = leat("evaluate", "shop.yaml", "--job-dir", "shop", "--slice-by", "note", cwd=d)
+    check("evaluate: slices by a column that is no feature", done.returncode == 0 and re.search(r"^same +600 ", done.stdout, re.M), done)
+    done = leat("evaluate", "shop.yaml", "--job-dir", "shop", "--slice-by", "segmnt", cwd=d)
+    check("evaluate: no such column", done.returncode == 1 and "no column 'segmnt'; did you mean 'segment'?" in done.stderr, done)
+    done = leat("evaluate", "houses.yaml", "--job-dir", "houses", "--slice-by", "rooms", cwd=d)
+    check("evaluate: slices of a regression", done.returncode == 0 and re.search(r"^all +500 ", done.stdout, re.M), done)
+
+
 def bad_input(d):
     (d / "quote.csv").write_text('a,b\n1,"x\n')
     (d / "one.csv").write_text("x,y\n" + "1,a\n" * 30)
@@ -128,6 +152,7 @@ def main():
             from_init_to_prediction(name, d)
         describe(d)
         schemas(d)
+        evaluate(d)
         bad_input(d)
     return 1 if failures else 0
 
