@@ -5,13 +5,14 @@
 #include <signal.h>
 #include <stdio.h>
 
-static const command *const commands[] = {
-    &command_init,   &command_data,  &command_train, &command_evaluate, &command_predict,
-    &command_export, &command_graph, &command_ckpt,  &command_version,
+const command *const commands[] = {
+    &command_init,    &command_data,       &command_train,   &command_evaluate,
+    &command_predict, &command_export,     &command_graph,   &command_ckpt,
+    &command_help,    &command_completion, &command_version, NULL,
 };
-enum { COMMANDS = sizeof commands / sizeof *commands };
+enum { COMMANDS = sizeof commands / sizeof *commands - 1 };
 
-static const option common[] = {
+const option common_options[] = {
     {"--format", OPTION_VALUE, "text|json", "what is printed on standard output", NULL},
     {"--help", OPTION_FLAG, "", "this text", NULL},
     {0},
@@ -55,10 +56,16 @@ static void print_option(const option *o) {
   printf("  %-34s %s\n", left, o->help);
 }
 
-static int print_command_help(const command *c) {
+int help_summary(const char *help) {
+  int length = 0;
+  while (help[length] && !(help[length] == '.' && strchr(" \n", help[length + 1]))) length++;
+  return length;
+}
+
+int print_command_help(const command *c) {
   printf("usage: leat %s %s\n\n%s\n\noptions:\n", c->name, c->usage, c->help);
   for (const option *o = c->options; o->name; o++) print_option(o);
-  for (const option *o = common; o->name; o++) print_option(o);
+  for (const option *o = common_options; o->name; o++) print_option(o);
   if (!c->takes_fields) return EXIT_GOOD;
   printf("\nEvery field of model.yaml is an option too:\n");
   for (const leat_config_field *f = leat_config_fields; f->path; f++) {
@@ -71,13 +78,12 @@ static int print_command_help(const command *c) {
   return EXIT_GOOD;
 }
 
-static int print_help(FILE *to) {
+int print_help(FILE *to) {
   fprintf(to,
           "leat: machine learning from raw events to predictions\n\nusage: leat COMMAND "
           "...\n\ncommands:\n");
   for (int i = 0; i < COMMANDS; i++) {
-    const char *stop = strchr(commands[i]->help, '.');
-    fprintf(to, "  %-10s %.*s\n", commands[i]->name, stop ? (int)(stop - commands[i]->help) : 80,
+    fprintf(to, "  %-10s %.*s\n", commands[i]->name, help_summary(commands[i]->help),
             commands[i]->help);
   }
   fprintf(to,
@@ -103,7 +109,7 @@ static int unknown_option(const args *a, leat_str name) {
   size_t count = 0;
   leat_buf fields = {0};
   for (const option *o = a->command->options; o->name; o++) known[count++] = leat_str_of(o->name);
-  for (const option *o = common; o->name; o++) known[count++] = leat_str_of(o->name);
+  for (const option *o = common_options; o->name; o++) known[count++] = leat_str_of(o->name);
   leat_str nearest = leat_str_nearest(name, known, count);
   if (!nearest.len && a->command->takes_fields) {
     count = 0;
@@ -149,7 +155,7 @@ static int read_option(args *a, int argc, char **argv, int *i) {
   leat_str rest = leat_str_of(argv[*i]), name = leat_str_cut(&rest, '=');
   bool inline_value = name.len < strlen(argv[*i]);
   const option *o = find_option(a->command->options, name);
-  if (!o) o = find_option(common, name);
+  if (!o) o = find_option(common_options, name);
   leat_str bare = {name.ptr + 2, name.len - 2};
   bool field =
       !o && a->command->takes_fields && (is_field(bare) || memchr(bare.ptr, '.', bare.len));
@@ -196,8 +202,7 @@ static int read_args(args *a, int argc, char **argv) {
 int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN);
   if (argc < 2) return print_help(stderr);
-  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "-h") == 0)
-    return print_help(stdout);
+  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) return print_help(stdout);
   const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
   leat_str known[COMMANDS];
   args a = {0};
