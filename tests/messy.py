@@ -4,6 +4,7 @@
 import json
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -120,6 +121,23 @@ def evaluate(d):
     check("evaluate: slices of a regression", done.returncode == 0 and re.search(r"^all +500 ", done.stdout, re.M), done)
 
 
+def documents(d):
+    """The commands of docs/data.md, in order, as they stand there."""
+    here = d / "docs"
+    here.mkdir()
+    shutil.copy(ROOT / "tests" / "messy" / "shop.csv", here)
+    lines = [line.strip() for line in (ROOT / "docs" / "data.md").read_text().splitlines() if line.startswith("    leat ")]
+    failed = []
+    for line in lines:
+        done = leat(*shlex.split(line)[1:], cwd=here)
+        wanted = 1 if "validate" in line else 0  # ten ages are no numbers
+        if done.returncode != wanted or not (done.stdout or "--output" in line):
+            failed.append(f"{line}: {done.stderr}")
+    for f in failed:
+        print("# " + f)
+    check(f"docs/data.md: its {len(lines)} commands", len(lines) >= 8 and not failed)
+
+
 def bad_input(d):
     (d / "quote.csv").write_text('a,b\n1,"x\n')
     (d / "one.csv").write_text("x,y\n" + "1,a\n" * 30)
@@ -153,6 +171,7 @@ def main():
         describe(d)
         schemas(d)
         evaluate(d)
+        documents(d)
         bad_input(d)
     return 1 if failures else 0
 

@@ -91,6 +91,12 @@ int print_help(FILE *to) {
   return to == stdout ? EXIT_GOOD : EXIT_USAGE;
 }
 
+static int no_memory(const args *a) {
+  leat_error err;
+  leat__oom(&err, 1);
+  return fail_with(a, &err);
+}
+
 // --- Options ------------------------------------------------------------------------------------
 static const option *find_option(const option *list, leat_str name) {
   for (; list->name; list++)
@@ -177,7 +183,7 @@ static int read_option(args *a, int argc, char **argv, int *i) {
     good = add_override(a, o->field, value);
   else if (good)
     good = leat_vec_push(&a->options, (option_value){o, value});
-  return good ? -1 : usage_error(a, "out of memory");
+  return good ? -1 : no_memory(a);
 }
 
 static int read_args(args *a, int argc, char **argv) {
@@ -190,7 +196,7 @@ static int read_args(args *a, int argc, char **argv) {
       int code = read_option(a, argc, argv, &i);
       if (code >= 0) return code;
     } else if (!leat_vec_push(&a->words, argv[i]))
-      return usage_error(a, "out of memory");
+      return no_memory(a);
   }
   const char *format = args_get(a, "--format");
   a->json = format && strcmp(format, "json") == 0;
