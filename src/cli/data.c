@@ -67,12 +67,13 @@ static leat_status put_words(const leat_column_stats *c, int64_t most, leat_buf 
   return status;
 }
 
-static void print_number_cell(const leat_column_stats *c, double value, int width) {
+static leat_status print_number_cell(const leat_column_stats *c, double value, leat_error *err) {
   leat_buf text = {0};
   if (leat_column_stats_is_number(c)) put_value(c, value, &text);
-  print_cell(stdout, leat_buf_view(&text), width);
+  leat_status status = leat_buf_status(&text, err);
+  if (!status) print_cell(stdout, leat_buf_view(&text), -10), printf(" ");
   leat_buf_deinit(&text);
-  printf(" ");
+  return status;
 }
 
 static leat_status print_column(const leat_column_stats *c, int width, int64_t top,
@@ -85,12 +86,13 @@ static leat_status print_column(const leat_column_stats *c, int width, int64_t t
   print_cell(stdout, c->name, width);
   printf("  %-6s %7.3g%% %s%9.0f ", leat_column_type_names[c->type], missing,
          c->streaming ? "~" : " ", c->distinct);
-  print_number_cell(c, c->numbers.least, -10);
-  if (c->type == LEAT_COLUMN_DATE)
+  status = print_number_cell(c, c->numbers.least, err);
+  if (!status && c->type == LEAT_COLUMN_DATE)
     printf("%11s", "");
-  else
-    print_number_cell(c, c->numbers.mean, -10);
-  print_number_cell(c, c->numbers.greatest, -10);
+  else if (!status)
+    status = print_number_cell(c, c->numbers.mean, err);
+  if (!status) status = print_number_cell(c, c->numbers.greatest, err);
+  if (status) return status;
   printf(" ");
   if (number) {
     leat_column_histogram(c, &h);
@@ -99,7 +101,8 @@ static leat_status print_column(const leat_column_stats *c, int width, int64_t t
       leat_buf_fmt(&text, "  %lld not %s", (long long)c->wrong, leat_column_type_names[c->type]);
   } else
     status = put_words(c, top, &text, err);
-  printf(LEAT_STR_FMT "\n", LEAT_STR_ARG(leat_buf_view(&text)));
+  if (!status) status = leat_buf_status(&text, err);
+  if (!status) printf(LEAT_STR_FMT "\n", LEAT_STR_ARG(leat_buf_view(&text)));
   leat_buf_deinit(&text);
   return status;
 }
