@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A new user's way: from an unknown CSV by `leat init` to predictions of the exported model; data commands and their bad input."""
 # SPDX-License-Identifier: Apache-2.0
+import gzip
 import json
 import pathlib
 import re
@@ -144,11 +145,17 @@ def bad_input(d):
     (d / "twice.csv").write_text("x,x\n1,2\n")
     (d / "empty.csv").write_text("")
     (d / "nolabel.csv").write_text("x,y\n" + "1,a\n2,b\n3,\n" * 20)
+    (d / "x.tfrecord").write_text("")
+    with gzip.open(d / "packed.csv.gz", "wb") as f:
+        f.write((d / "shop.csv").read_bytes())
+    plain, packed = (leat("data", "describe", n, cwd=d) for n in ("shop.csv", "packed.csv.gz"))
+    check("describe: a gzip file is read as it is", packed.stdout.splitlines()[2:] == plain.stdout.splitlines()[2:] and packed.returncode == 0, packed)
     (d / "bad.yaml").write_text("columns: {a: {typ: int}}\n")
     cases = [("a quote that does not close", ["data", "describe", "quote.csv"], 1, r"quote\.csv:2:2: a quote"),
              ("two columns of one name", ["data", "describe", "twice.csv", "--header", "yes"], 1, r"twice\.csv:1:2: two columns are named 'x'"),
              ("an empty file", ["data", "describe", "empty.csv"], 1, r"empty\.csv: no rows"),
              ("a missing file", ["data", "describe", "none.csv"], 1, r"none\.csv: no such file"),
+             ("not CSV", ["data", "describe", "x.tfrecord"], 1, r"x\.tfrecord: a table is CSV, not tfrecord"),
              ("no schema", ["data", "validate", "shop.csv"], 1, "--schema FILE is needed"),
              ("a wrong field of a schema", ["data", "validate", "--schema", "bad.yaml", "shop.csv"], 1, r"bad\.yaml:1:15: no field 'typ'; did you mean 'type'"),
              ("a wrong delimiter", ["data", "describe", "--delimiter", "ab", "shop.csv"], 1, "--delimiter is one character"),

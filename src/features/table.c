@@ -166,13 +166,24 @@ static leat_status look(leat_table *t, const char *const *paths, const leat_tabl
   return status;
 }
 
+// Other formats have types and names of their own: there is nothing to find out.
+static leat_status check_format(const char *const *paths, size_t count, leat_error *err) {
+  for (size_t i = 0; i < count; i++) {
+    leat_row_format format = leat_row_format_guess(paths[i]);
+    if (format != LEAT_ROWS_AUTO && format != LEAT_ROWS_CSV)
+      return leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s: a table is CSV, not %s", paths[i],
+                            leat_row_format_name(format));
+  }
+  return count ? LEAT_OK : leat_error_set(err, LEAT_INVALID_ARGUMENT, "no files");
+}
+
 // --- Rows ---------------------------------------------------------------------------------------
 leat_status leat_table_open(leat_table *t, const char *const *paths, size_t path_count,
                             const leat_table_options *options, leat_error *err) {
   *t = (leat_table){.paths = paths, .comment = options->comment, .file = -1};
   t->by_place = options->name_count > 0;
-  leat_status status = path_count ? look(t, paths, options, err)
-                                  : leat_error_set(err, LEAT_INVALID_ARGUMENT, "no files");
+  leat_status status = check_format(paths, path_count, err);
+  if (!status) status = look(t, paths, options, err);
   leat_csv_options csv = {
       .delimiter = t->delimiter, .comment = t->comment, .skip_initial_space = t->spaces};
   if (!status) status = leat_csv_texts_open(&t->csv, paths, path_count, &csv, err);
