@@ -47,12 +47,11 @@ static void print_calibration(const leat_report *r) {
   printf("%11s %9s %9s %9s\n", "probability", "rows", "predicted", "observed");
   for (int i = 0; i < LEAT_CALIBRATION_BINS; i++) {
     const leat_calibration_bin *b = &r->calibration[i];
-    leat_buf bar = {0};
     if (!b->rows) continue;
-    spark_bar(b->observed, 30, &bar);
-    printf("  %.1f - %.1f %9lld %9.4f %9.4f  %s\n", i / 10.0, (i + 1) / 10.0, (long long)b->rows,
-           b->predicted, b->observed, bar.ptr ? bar.ptr : "");
-    leat_buf_deinit(&bar);
+    printf("  %.1f - %.1f %9lld %9.4f %9.4f  ", i / 10.0, (i + 1) / 10.0, (long long)b->rows,
+           b->predicted, b->observed);
+    print_bar(stdout, b->observed, 30);
+    printf("\n");
   }
   printf("expected calibration error %.4f\n", r->calibration_error);
 }
@@ -89,13 +88,12 @@ static void print_importance(const leat_report *r) {
       "permutation importance: how much greater the loss is when a column's values change places");
   for (size_t i = 0; i < r->importance.count; i++) {
     const leat_report_importance *x = &r->importance.at[i];
-    leat_buf bar = {0};
-    if (x->loss > 0) spark_bar(x->loss / most, 30, &bar);
     print_cell(stdout, x->column, 24);
     printf(" %10.5f", x->loss);
     if (r->classes) printf("  accuracy %+.4f", -x->accuracy);
-    printf("  %s\n", bar.ptr ? bar.ptr : "");
-    leat_buf_deinit(&bar);
+    printf("  ");
+    if (x->loss > 0) print_bar(stdout, x->loss / most, 30);
+    printf("\n");
   }
 }
 

@@ -56,8 +56,8 @@ void spark_line(const double *counts, int count, leat_buf *out) {
   }
 }
 
-void spark_bar(double share, int width, leat_buf *out) {
-  for (int i = 0; i < (int)(share * width + 0.5); i++) leat_buf_c(out, has_utf8() ? "█" : "#");
+void print_bar(FILE *to, double share, int width) {
+  for (int i = 0; i < (int)(share * width + 0.5); i++) fputs(has_utf8() ? "█" : "#", to);
 }
 
 int text_columns(leat_str text) {

@@ -19,8 +19,8 @@ const char *style_off(FILE *to);
 
 // Appends one character a count, as high as its share of the greatest.
 void spark_line(const double *counts, int count, leat_buf *out);
-// Appends a bar of `width` characters at most.
-void spark_bar(double share, int width, leat_buf *out);
+// Prints a bar of `width` characters at most.
+void print_bar(FILE *to, double share, int width);
 // Columns that the text takes on a terminal (UTF-8 sequences count once).
 int text_columns(leat_str text);
 // Prints the text, cut or padded with spaces to `width` columns; negative: at the right.
