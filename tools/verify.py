@@ -15,6 +15,7 @@ PROOFS = [(f"fuzz {t} {T} s", ["fuzz/run.sh", t], {"T": T}) for t in ("arrays", 
     ("200 kills", [PYTHON, "tests/kill.py", str(BUILD)], {"KILLS": "200", "STEPS": "3000"}),
     ("all f32 inputs", [str(BUILD / "tests/test_engine_math"), "--all"], {}),
     ("ops against numpy, 200 shapes", [PYTHON, "tests/ops_reference.py", str(BUILD)], {"SHAPES": "200"}),
+    ("faults, every n", [PYTHON, "tests/fault.py", str(BUILD)], {"FAULTS": "all"}),
     ("numerics matrix", [PYTHON, "tests/numerics.py", str(BUILD)], {}),
 ]
 

@@ -7,6 +7,8 @@
 #include "base/vec.h"
 #include "train/config.h"
 
+#include <stdio.h>
+
 enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 typedef enum option_kind { OPTION_FLAG, OPTION_VALUE, OPTION_LIST } option_kind;
@@ -43,10 +45,19 @@ struct command {
 };
 
 extern const command command_train, command_evaluate, command_predict, command_export,
-    command_graph, command_ckpt, command_version;
+    command_graph, command_ckpt, command_version, command_data, command_init, command_help,
+    command_completion;
+extern const command *const commands[];  // all of them, in the order of the help; ends with NULL
+extern const option common_options[];    // of every command; ends with a NULL name
+
+int help_summary(const char *help);  // bytes of its first sentence, without the stop
+int print_help(FILE *to);
+int print_command_help(const command *c);
 
 // The value of an option, NULL when it was not given (flags: "").
 const char *args_get(const args *a, const char *name);
+// One character, or "tab" or "\\t"; *out stays when the option was not given.
+leat_status args_char(const args *a, const char *name, char *out, leat_error *err);
 // Prints "leat: <command>: <message>" and returns EXIT_FAILED or EXIT_USAGE.
 int fail_with(const args *a, const leat_error *err);
 int usage_error(const args *a, const char *fmt, ...) LEAT_PRINTF(2, 3);

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/cli.h"
 #include "engine/native.h"
+#include "cli/inspect.h"
 #include "base/file.h"
 #include "engine/vec.h"
 #include "formats/json.h"
@@ -175,15 +176,39 @@ static leat_status show_graph(args *a, const leat_graph *graph, leat_error *err)
   return status;
 }
 
+static int diff_graphs(args *a) {
+  leat_model *models[2] = {NULL};
+  leat_graph *parsed[2] = {NULL};
+  leat_error err = {0};
+  int differences = 0;
+  leat_status status = LEAT_OK;
+  for (int i = 0; !status && i < 2; i++)
+    status = read_graph(a->words.at[i + 1], &models[i], &parsed[i], &err);
+  const leat_graph *graphs[2] = {NULL};
+  for (int i = 0; i < 2; i++)
+    graphs[i] = models[i] ? leat_func_graph(leat_model_func(models[i])) : parsed[i];
+  if (!status) status = graph_diff(graphs[0], graphs[1], &differences, &err);
+  for (int i = 0; i < 2; i++) {
+    leat_model_free(models[i]);
+    leat_graph_free(parsed[i]);
+  }
+  if (status) return fail_with(a, &err);
+  if (!differences) printf("no differences\n");
+  return differences ? EXIT_FAILED : EXIT_GOOD;
+}
+
 static int run_graph(args *a) {
   leat_error err = {0};
   leat_model *model = NULL;
   leat_graph *parsed = NULL;
   const char *verb = a->words.count ? a->words.at[0] : "";
   if (strcmp(verb, "ops") == 0) return list_ops();
+  if (strcmp(verb, "diff") == 0 && a->words.count == 3) return diff_graphs(a);
   bool show = strcmp(verb, "show") == 0, run = strcmp(verb, "run") == 0;
   if ((!show && !run && strcmp(verb, "check") != 0) || a->words.count != 2)
-    return usage_error(a, "usage: leat graph show|check|run MODEL_DIR|FILE, or leat graph ops");
+    return usage_error(
+        a,
+        "usage: leat graph show|check|run MODEL_DIR|FILE, leat graph diff A B, or leat graph ops");
   const char *path = a->words.at[1];
   leat_status status = read_graph(path, &model, &parsed, &err);
   const leat_graph *graph = model ? leat_func_graph(leat_model_func(model)) : parsed;
@@ -290,8 +315,8 @@ static int run_version(args *a) {
 
 const command command_graph = {
     "graph",
-    "show|check|run MODEL_DIR|FILE, or: leat graph ops",
-    "Prints, checks or runs a graph in text form. `ops` lists the primitives.",
+    "show|check|run|diff|ops MODEL_DIR|FILE ...",
+    "Prints, checks, runs or compares graphs in text form. `ops` lists the primitives.",
     graph_options,
     false,
     run_graph};

@@ -5,13 +5,14 @@
 #include <signal.h>
 #include <stdio.h>
 
-static const command *const commands[] = {
-    &command_train, &command_evaluate, &command_predict, &command_export,
-    &command_graph, &command_ckpt,     &command_version,
+const command *const commands[] = {
+    &command_init,    &command_data,       &command_train,   &command_evaluate,
+    &command_predict, &command_export,     &command_graph,   &command_ckpt,
+    &command_help,    &command_completion, &command_version, NULL,
 };
-enum { COMMANDS = sizeof commands / sizeof *commands };
+enum { COMMANDS = sizeof commands / sizeof *commands - 1 };
 
-static const option common[] = {
+const option common_options[] = {
     {"--format", OPTION_VALUE, "text|json", "what is printed on standard output", NULL},
     {"--help", OPTION_FLAG, "", "this text", NULL},
     {0},
@@ -22,6 +23,15 @@ const char *args_get(const args *a, const char *name) {
   for (size_t i = 0; i < a->options.count; i++)
     if (strcmp(a->options.at[i].option->name, name) == 0) found = a->options.at[i].text;
   return found;
+}
+
+leat_status args_char(const args *a, const char *name, char *out, leat_error *err) {
+  const char *text = args_get(a, name);
+  if (!text) return LEAT_OK;
+  if (strcmp(text, "\\t") == 0 || strcmp(text, "tab") == 0) return *out = '\t', LEAT_OK;
+  if (strlen(text) != 1)
+    return leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s is one character, not '%s'", name, text);
+  return *out = text[0], LEAT_OK;
 }
 
 int fail_with(const args *a, const leat_error *err) {
@@ -46,10 +56,16 @@ static void print_option(const option *o) {
   printf("  %-34s %s\n", left, o->help);
 }
 
-static int print_command_help(const command *c) {
+int help_summary(const char *help) {
+  int length = 0;
+  while (help[length] && !(help[length] == '.' && strchr(" \n", help[length + 1]))) length++;
+  return length;
+}
+
+int print_command_help(const command *c) {
   printf("usage: leat %s %s\n\n%s\n\noptions:\n", c->name, c->usage, c->help);
   for (const option *o = c->options; o->name; o++) print_option(o);
-  for (const option *o = common; o->name; o++) print_option(o);
+  for (const option *o = common_options; o->name; o++) print_option(o);
   if (!c->takes_fields) return EXIT_GOOD;
   printf("\nEvery field of model.yaml is an option too:\n");
   for (const leat_config_field *f = leat_config_fields; f->path; f++) {
@@ -62,18 +78,23 @@ static int print_command_help(const command *c) {
   return EXIT_GOOD;
 }
 
-static int print_help(FILE *to) {
+int print_help(FILE *to) {
   fprintf(to,
           "leat: machine learning from raw events to predictions\n\nusage: leat COMMAND "
           "...\n\ncommands:\n");
   for (int i = 0; i < COMMANDS; i++) {
-    const char *stop = strchr(commands[i]->help, '.');
-    fprintf(to, "  %-10s %.*s\n", commands[i]->name, stop ? (int)(stop - commands[i]->help) : 80,
+    fprintf(to, "  %-10s %.*s\n", commands[i]->name, help_summary(commands[i]->help),
             commands[i]->help);
   }
   fprintf(to,
           "\n`leat COMMAND --help` tells more. Exit status: 0 done, 1 failed, 2 wrong usage.\n");
   return to == stdout ? EXIT_GOOD : EXIT_USAGE;
+}
+
+static int no_memory(const args *a) {
+  leat_error err;
+  leat__oom(&err, 1);
+  return fail_with(a, &err);
 }
 
 // --- Options ------------------------------------------------------------------------------------
@@ -94,7 +115,7 @@ static int unknown_option(const args *a, leat_str name) {
   size_t count = 0;
   leat_buf fields = {0};
   for (const option *o = a->command->options; o->name; o++) known[count++] = leat_str_of(o->name);
-  for (const option *o = common; o->name; o++) known[count++] = leat_str_of(o->name);
+  for (const option *o = common_options; o->name; o++) known[count++] = leat_str_of(o->name);
   leat_str nearest = leat_str_nearest(name, known, count);
   if (!nearest.len && a->command->takes_fields) {
     count = 0;
@@ -140,7 +161,7 @@ static int read_option(args *a, int argc, char **argv, int *i) {
   leat_str rest = leat_str_of(argv[*i]), name = leat_str_cut(&rest, '=');
   bool inline_value = name.len < strlen(argv[*i]);
   const option *o = find_option(a->command->options, name);
-  if (!o) o = find_option(common, name);
+  if (!o) o = find_option(common_options, name);
   leat_str bare = {name.ptr + 2, name.len - 2};
   bool field =
       !o && a->command->takes_fields && (is_field(bare) || memchr(bare.ptr, '.', bare.len));
@@ -162,7 +183,7 @@ static int read_option(args *a, int argc, char **argv, int *i) {
     good = add_override(a, o->field, value);
   else if (good)
     good = leat_vec_push(&a->options, (option_value){o, value});
-  return good ? -1 : usage_error(a, "out of memory");
+  return good ? -1 : no_memory(a);
 }
 
 static int read_args(args *a, int argc, char **argv) {
@@ -175,7 +196,7 @@ static int read_args(args *a, int argc, char **argv) {
       int code = read_option(a, argc, argv, &i);
       if (code >= 0) return code;
     } else if (!leat_vec_push(&a->words, argv[i]))
-      return usage_error(a, "out of memory");
+      return no_memory(a);
   }
   const char *format = args_get(a, "--format");
   a->json = format && strcmp(format, "json") == 0;
@@ -187,8 +208,7 @@ static int read_args(args *a, int argc, char **argv) {
 int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN);
   if (argc < 2) return print_help(stderr);
-  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "-h") == 0)
-    return print_help(stdout);
+  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) return print_help(stdout);
   const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
   leat_str known[COMMANDS];
   args a = {0};

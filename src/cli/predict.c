@@ -7,6 +7,7 @@
 #include "leat/model.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,6 +17,8 @@ static const option predict_options[] = {
     {"--json-instances", OPTION_VALUE, "FILE", "one JSON object a line, or one document", NULL},
     {"--text-instances", OPTION_VALUE, "FILE", "CSV with a header line", NULL},
     {"--tfrecord-instances", OPTION_VALUE, "FILE", "TFRecords of tf.Example", NULL},
+    {"--delimiter", OPTION_VALUE, "C", "between fields of the CSV; tab is \\t [,]", NULL},
+    {"--comment", OPTION_VALUE, "C", "lines of the CSV that start with it are skipped", NULL},
     {0},
 };
 
@@ -192,11 +195,22 @@ static leat_status read_json(predictor *p, leat_str text, const char *name) {
 static leat_status read_rows(predictor *p, const char *path, leat_row_format format) {
   leat_rows *rows = NULL;
   leat_tensor **in = leat__calloc((size_t)p->inputs + 1, sizeof *in);
-  leat_rows_options options = {
-      .columns = p->wanted, .column_count = p->inputs, .header = true, .format = format};
+  leat_rows_options options = {.columns = p->wanted,
+                               .column_count = p->inputs,
+                               .header = true,
+                               .skip_initial_space = true,
+                               .format = format};
   int64_t count = 1;
-  leat_status status =
-      in ? leat_rows_open(&rows, &path, 1, &options, &p->err) : leat__oom(&p->err, sizeof *in);
+  leat_status status = in ? LEAT_OK : leat__oom(&p->err, sizeof *in);
+  for (int i = 0; i < p->inputs && format == LEAT_ROWS_CSV; i++) {  // an empty field is missing
+    leat_dtype t = p->wanted[i].dtype;
+    bool real = t == LEAT_DTYPE_F32 || t == LEAT_DTYPE_F64;
+    p->wanted[i].has_default = true;
+    p->wanted[i].default_text = real ? LEAT_STR("nan") : LEAT_STR("");
+  }
+  if (!status) status = args_char(p->a, "--delimiter", &options.delimiter, &p->err);
+  if (!status) status = args_char(p->a, "--comment", &options.comment, &p->err);
+  if (!status) status = leat_rows_open(&rows, &path, 1, &options, &p->err);
   while (!status && count) {
     status = leat_rows_read(rows, BATCH, in, &count, &p->err);
     if (!status && count) status = predict_batch(p, in, count);

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/cli.h"
 #include "base/clock.h"
+#include "cli/report.h"
+#include "cli/terminal.h"
 #include "formats/json.h"
 #include "train/job.h"
 
@@ -32,7 +34,13 @@ static const option train_options[] = {
     {"--no-eval", OPTION_FLAG, "", "do not evaluate and export at the end", NULL},
     {0},
 };
-static const option evaluate_options[] = {DATA_OPTIONS, {0}};
+static const option evaluate_options[] = {
+    DATA_OPTIONS,
+    {"--slice-by", OPTION_VALUE, "COLUMN", "scores for each value of a column (numbers: quarters)",
+     NULL},
+    {"--importance", OPTION_FLAG, "", "how much worse when a column's values change places", NULL},
+    {0},
+};
 static const option export_options[] = {DATA_OPTIONS, {0}};
 
 static volatile sig_atomic_t interrupted;
@@ -58,12 +66,10 @@ static void print_left(double seconds) {
 static bool on_progress(void *context, const leat_job_progress *p) {
   meter *m = context;
   if (isatty(2)) {
-    enum { WIDTH = 24 };
-    int done = p->last_step ? (int)(WIDTH * p->step / p->last_step) : WIDTH;
-    fprintf(stderr, "\r\033[K[");
-    for (int i = 0; i < WIDTH; i++) fputc(i < done ? '#' : '.', stderr);
-    fprintf(stderr, "] step %lld/%lld  loss %.4f  %.0f steps/s  ", (long long)p->step,
-            (long long)p->last_step, p->loss, p->steps_per_second);
+    char text[128];
+    snprintf(text, sizeof text, "step %lld/%lld  loss %.4f  %.0f steps/s  ", (long long)p->step,
+             (long long)p->last_step, p->loss, p->steps_per_second);
+    terminal_bar(p->last_step ? (double)p->step / (double)p->last_step : 1, text);
     if (p->steps_per_second > 0) print_left((double)(p->last_step - p->step) / p->steps_per_second);
     m->shown = true;
   }
@@ -92,8 +98,8 @@ static void print_saving_line(const leat_metric_values *m) {
   fprintf(stderr, "\n");
 }
 
-static void print_json(const leat_metric_values *m, const char *job_dir, const char *export_dir,
-                       double seconds) {
+static void print_json(const leat_metric_values *m, const leat_report *report, const char *job_dir,
+                       const char *export_dir, double seconds) {
   leat_buf text = {0};
   leat_json_writer w = {.out = &text};
   leat_json_open(&w, '{');
@@ -106,6 +112,7 @@ static void print_json(const leat_metric_values *m, const char *job_dir, const c
     leat_json_i64(&w, m->global_step);
     leat_json_close(&w, '}');
   }
+  if (report) json_report(&w, report);
   leat_json_key(&w, LEAT_STR("job_dir"));
   leat_json_string(&w, leat_str_of(job_dir));
   if (export_dir) {
@@ -132,7 +139,7 @@ static leat_status evaluate_and_export(args *a, leat_job *job, const leat_config
   if (!status) status = leat_job_export(job, &exported, err);
   double seconds = (double)(leat_clock_ns() - start) * 1e-9;
   if (!status && a->json)
-    print_json(c->eval_files.count ? &metrics : NULL, dir, exported, seconds);
+    print_json(c->eval_files.count ? &metrics : NULL, NULL, dir, exported, seconds);
   else if (!status) {
     if (c->eval_files.count) print_metrics(&metrics);
     printf("exported to %s\n", exported);
@@ -189,7 +196,7 @@ static int run_train(args *a) {
   else if (!status && !args_get(a, "--no-eval"))
     status = evaluate_and_export(a, job, &config, dir, start, &err);
   else if (!status && a->json)
-    print_json(NULL, dir, NULL, (double)(leat_clock_ns() - start) * 1e-9);
+    print_json(NULL, NULL, dir, NULL, (double)(leat_clock_ns() - start) * 1e-9);
   leat_job_close(job);
   leat_config_deinit(&config);
   if (status == LEAT_CANCELLED) return 130;
@@ -205,13 +212,18 @@ static int run_evaluate(args *a) {
   int64_t start = leat_clock_ns();
   int code = open_config(a, &config, &dir);
   if (code >= 0) return code;
+  leat_report report = {.classes = 0};
+  leat_report_options options = {.slice_by = args_get(a, "--slice-by"),
+                                 .importance = args_get(a, "--importance") != NULL};
   leat_status status = leat_job_open(&job, &config, dir, false, NULL, &err);
   if (!status) status = leat_job_evaluate(job, &metrics, &err);
   if (!status) print_saving_line(&metrics);
+  if (!status) status = leat_job_report(job, &options, &report, &err);
   if (!status && a->json)
-    print_json(&metrics, dir, NULL, (double)(leat_clock_ns() - start) * 1e-9);
+    print_json(&metrics, &report, dir, NULL, (double)(leat_clock_ns() - start) * 1e-9);
   else if (!status)
-    print_metrics(&metrics);
+    print_metrics(&metrics), print_report(&report, options.slice_by);
+  leat_report_deinit(&report);
   leat_job_close(job);
   leat_config_deinit(&config);
   return status ? fail_with(a, &err) : EXIT_GOOD;
@@ -229,7 +241,7 @@ static int run_export(args *a) {
   leat_status status = leat_job_open(&job, &config, dir, false, NULL, &err);
   if (!status) status = leat_job_export(job, &path, &err);
   if (!status && a->json)
-    print_json(NULL, dir, path, (double)(leat_clock_ns() - start) * 1e-9);
+    print_json(NULL, NULL, dir, path, (double)(leat_clock_ns() - start) * 1e-9);
   else if (!status)
     printf("%s\n", path);
   leat__free(path);

@@ -3,6 +3,7 @@
 #include "engine/host.h"
 
 #include "base/fingerprint.h"
+#include "formats/date.h"
 #include "formats/number.h"
 
 #define HOST(name, ...) static leat_status eval_##name(leat_call *c, leat_tensor *const *in);
@@ -165,6 +166,14 @@ static bool parse_as(leat_dtype dtype, leat_str s, leat_tensor *out, int64_t i) 
       ((int32_t *)out->data)[i] = (int32_t)whole;
       return true;
   }
+}
+
+static leat_status eval_string_parse(leat_call *c, leat_tensor *const *in) {
+  leat_status status = leat__call_new(c, 0);
+  for (int64_t i = 0; !status && i < in[0]->count; i++)
+    ((float *)c->out[0]->data)[i] =
+        (float)leat_text_part(leat_tensor_str(in[0], i), param(c, 0), param(c, 1));
+  return status;
 }
 
 static leat_status eval_string_to_number(leat_call *c, leat_tensor *const *in) {

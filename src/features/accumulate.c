@@ -19,6 +19,35 @@ void leat_moments_add(leat_moments *m, double value) {
   m->squares += delta * (value - m->mean);
 }
 
+void leat_moments_add_times(leat_moments *m, double value, int64_t times) {
+  leat_moments many = {.count = (double)times, .mean = value, .least = value, .greatest = value};
+  if (value != value) many = (leat_moments){.missing = (double)times};
+  leat_moments_merge(m, &many);
+}
+
+// Two passes over the block, then Chan's merge: no division a value.
+void leat_moments_add_many(leat_moments *m, const double *values, size_t count) {
+  leat_moments block = {.count = (double)count};
+  double sum = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (values[i] != values[i]) {  // rare: the slow way
+      for (size_t k = 0; k < count; k++) leat_moments_add(m, values[k]);
+      return;
+    }
+    sum += values[i];
+  }
+  if (!count) return;
+  block.mean = sum / block.count;
+  block.least = block.greatest = values[0];
+  for (size_t i = 0; i < count; i++) {
+    double delta = values[i] - block.mean;
+    block.squares += delta * delta;
+    if (values[i] < block.least) block.least = values[i];
+    if (values[i] > block.greatest) block.greatest = values[i];
+  }
+  leat_moments_merge(m, &block);
+}
+
 void leat_moments_merge(leat_moments *into, const leat_moments *from) {
   double missing = into->missing + from->missing, count = into->count + from->count;
   if (from->count == 0 || into->count == 0) {
@@ -40,19 +69,61 @@ double leat_moments_stddev(const leat_moments *m) {
 }
 
 // --- Quantiles ----------------------------------------------------------------------------------
-static int by_value(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
+// Keys whose unsigned order is that of the doubles.
+static uint64_t to_key(double value) {
+  uint64_t bits;
+  memcpy(&bits, &value, 8);
+  return bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
+}
+static double from_key(uint64_t key) {
+  uint64_t bits = key >> 63 ? key & ~(UINT64_C(1) << 63) : ~key;
+  double value;
+  memcpy(&value, &bits, 8);
+  return value;
+}
+
+// Counting sort by digits of 11 bits, the lowest first; digits that all keys share are passed over.
+static void sort_values(double *at, size_t count, uint64_t *keys) {
+  enum { BITS = 11, DIGITS = 6, SIZE = 1 << BITS };
+  uint32_t counts[DIGITS][SIZE] = {{0}};
+  uint64_t *from = keys, *to = keys + count;
+  for (size_t i = 0; i < count; i++) {
+    uint64_t key = from[i] = to_key(at[i]);
+    for (int d = 0; d < DIGITS; d++) counts[d][key >> (BITS * d) & (SIZE - 1)]++;
+  }
+  for (int d = 0; d < DIGITS; d++) {
+    uint32_t *c = counts[d], sum = 0;
+    if (c[from[0] >> (BITS * d) & (SIZE - 1)] == count) continue;
+    for (int i = 0; i < SIZE; i++) {
+      uint32_t here = c[i];
+      c[i] = sum;
+      sum += here;
+    }
+    for (size_t i = 0; i < count; i++) to[c[from[i] >> (BITS * d) & (SIZE - 1)]++] = from[i];
+    uint64_t *kept = from;
+    from = to;
+    to = kept;
+  }
+  for (size_t i = 0; i < count; i++) at[i] = from_key(from[i]);
+}
+
+static leat_status sort_level(double *at, size_t count, leat_error *err) {
+  uint64_t *keys = leat__alloc(2 * count * sizeof *keys);
+  if (!keys) return leat__oom(err, 2 * count * sizeof *keys);
+  sort_values(at, count, keys);
+  leat__free(keys);
+  return LEAT_OK;
 }
 
 // A full level is sorted; every second item goes up and stands for two.
 static leat_status compact(leat_quantiles *q, leat_error *err) {
   for (int i = 0; i + 1 < LEAT_QUANTILES_LEVELS; i++) {
     size_t count = q->level[i].count, even = count & ~(size_t)1;
-    if (count < LEAT_QUANTILES_EXACT) return LEAT_OK;
+    if (count < LEAT_QUANTILES_EXACT) continue;
     double *at = q->level[i].at;
-    qsort(at, even, sizeof *at, by_value);
     if (!leat_vec_reserve(&q->level[i + 1], even / 2)) return leat__oom(err, even * sizeof *at);
+    leat_status status = sort_level(at, even, err);
+    if (status) return status;
     for (size_t k = q->coins >> i & 1; k < even; k += 2)
       q->level[i + 1].at[q->level[i + 1].count++] = at[k];
     q->coins ^= UINT64_C(1) << i;
@@ -67,6 +138,16 @@ leat_status leat_quantiles_add(leat_quantiles *q, double value, leat_error *err)
   if (!leat_vec_push(&q->level[0], value)) return leat__oom(err, sizeof value);
   q->count++;
   return q->level[0].count >= LEAT_QUANTILES_EXACT ? compact(q, err) : LEAT_OK;
+}
+
+// An item of level i for each bit i of `times`.
+leat_status leat_quantiles_add_times(leat_quantiles *q, double value, int64_t times,
+                                     leat_error *err) {
+  if (value != value) return LEAT_OK;
+  for (int i = 0; i < LEAT_QUANTILES_LEVELS && times >> i; i++)
+    if (times >> i & 1 && !leat_vec_push(&q->level[i], value)) return leat__oom(err, sizeof value);
+  q->count += (double)times;
+  return compact(q, err);
 }
 
 leat_status leat_quantiles_merge(leat_quantiles *into, const leat_quantiles *from,
@@ -113,6 +194,24 @@ leat_status leat_quantiles_read(const leat_quantiles *q, const double *fractions
   return LEAT_OK;
 }
 
+void leat_quantiles_bins(const leat_quantiles *q, const double *edges, size_t bins, double *out) {
+  for (size_t i = 0; i < bins; i++) out[i] = 0;
+  for (int i = 0; bins && i < LEAT_QUANTILES_LEVELS; i++)
+    for (size_t k = 0; k < q->level[i].count; k++) {
+      double value = q->level[i].at[k];
+      if (!(value >= edges[0] && value <= edges[bins])) continue;
+      size_t low = 0, high = bins;  // edges[low] <= value
+      while (high - low > 1) {
+        size_t middle = (low + high) / 2;
+        if (edges[middle] <= value)
+          low = middle;
+        else
+          high = middle;
+      }
+      out[low] += ldexp(1, i);
+    }
+}
+
 void leat_quantiles_deinit(leat_quantiles *q) {
   for (int i = 0; i < LEAT_QUANTILES_LEVELS; i++) leat_vec_deinit(&q->level[i]);
 }
@@ -136,14 +235,34 @@ static leat_status insert(leat_counts *c, leat_str word, int64_t times, leat_err
   return LEAT_OK;
 }
 
-// Keeps the more frequent half, in a map and an arena of their own.
+// The least count that at least half of the words do not exceed.
+static int64_t rare_count(const leat_counts *c) {
+  enum { SEEN = 1024 };
+  size_t by_count[SEEN] = {0}, below = 0;
+  for (size_t i = 0; i < c->map.count; i++) {
+    int64_t n = c->map.entries[i].value.num;
+    by_count[n < SEEN ? n : SEEN - 1]++;
+  }
+  for (int64_t n = 0; n < SEEN - 1; n++)
+    if ((below += by_count[n]) * 2 >= c->map.count) return n;
+  return 0;
+}
+
+// The words above a count, in a map and an arena of their own. Where half of the words are very
+// frequent, the more frequent half.
 static leat_status forget(leat_counts *c, leat_error *err) {
   leat_word_counts all = {0};
   leat_counts kept = {.count = c->count, .limit = c->limit, .forgotten = c->forgotten};
-  leat_status status = leat_counts_read(c, c->limit / 2, 0, true, &all, err);
+  int64_t rare = rare_count(c);
+  leat_status status = LEAT_OK;
+  if (!rare) status = leat_counts_read(c, c->limit / 2, 0, true, &all, err);
+  if (all.count) rare = all.at[all.count - 1].count;
   for (size_t i = 0; !status && i < all.count; i++)
     status = insert(&kept, all.at[i].word, all.at[i].count, err);
-  if (!status && all.count) kept.forgotten += all.at[all.count - 1].count;
+  for (size_t i = 0; !status && !all.count && i < c->map.count; i++)
+    if (c->map.entries[i].value.num > rare)
+      status = insert(&kept, c->map.entries[i].key, c->map.entries[i].value.num, err);
+  kept.forgotten += rare;
   leat_vec_deinit(&all);
   leat_counts old = *c;
   *c = status ? old : kept;
@@ -184,6 +303,32 @@ leat_status leat_counts_read(const leat_counts *c, int64_t top_k, int64_t min_co
 void leat_counts_deinit(leat_counts *c) {
   leat_map_deinit(&c->map);
   leat_arena_deinit(&c->words);
+}
+
+// --- Distinct values ----------------------------------------------------------------------------
+void leat_distinct_add(leat_distinct *d, leat_str value) {
+  uint64_t hash = leat__hash_bytes(value.ptr, value.len);
+  hash = (hash ^ hash >> 31) * UINT64_C(0x94D049BB133111EB);  // all bits must be good here
+  hash ^= hash >> 32;
+  uint8_t rank = (uint8_t)(__builtin_clzll(hash << 12 | 1 << 11) + 1);
+  uint8_t *at = &d->registers[hash >> 52];
+  if (rank > *at) *at = rank;
+}
+
+void leat_distinct_merge(leat_distinct *into, const leat_distinct *from) {
+  for (int i = 0; i < LEAT_DISTINCT_REGISTERS; i++)
+    if (from->registers[i] > into->registers[i]) into->registers[i] = from->registers[i];
+}
+
+double leat_distinct_read(const leat_distinct *d) {
+  double m = LEAT_DISTINCT_REGISTERS, sum = 0;
+  int empty = 0;
+  for (int i = 0; i < LEAT_DISTINCT_REGISTERS; i++) {
+    sum += ldexp(1, -d->registers[i]);
+    empty += !d->registers[i];
+  }
+  double estimate = 0.7213 / (1 + 1.079 / m) * m * m / sum;
+  return estimate <= 2.5 * m && empty ? m * log(m / empty) : estimate;
 }
 
 // --- Covariance ---------------------------------------------------------------------------------

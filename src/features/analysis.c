@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "features/accumulate.h"
 #include "features/features.h"
+#include "formats/date.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +48,9 @@ static bool wants_quantiles(const leat_feature *f) {
   return f->quantiles || f->impute == LEAT_IMPUTE_MEDIAN;
 }
 
-static double number_at(const leat_tensor *t, int64_t i) {
+static double number_at(const leat_feature *f, const leat_tensor *t, int64_t i) {
+  if (leat_tensor_dtype(t) == LEAT_DTYPE_STRING)
+    return (double)(float)leat_text_part(leat_tensor_str(t, i), f->parse, f->parse_order);
   if (leat_tensor_dtype(t) == LEAT_DTYPE_I64)
     return (double)((const int64_t *)leat_tensor_data(t))[i];
   double x = (double)((const float *)leat_tensor_data(t))[i];
@@ -58,7 +61,7 @@ static leat_status add_numbers(accumulator *at, const leat_feature *f, const lea
                                leat_error *err) {
   leat_status status = LEAT_OK;
   for (int64_t i = 0; !status && i < leat_tensor_count(column); i++) {
-    double x = number_at(column, i);
+    double x = number_at(f, column, i);
     leat_moments_add(&at->moments, x);
     if (wants_quantiles(f)) status = leat_quantiles_add(&at->quantiles, x, err);
   }

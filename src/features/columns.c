@@ -61,6 +61,8 @@ static leat_value normalise(leat_builder *b, const leat_feature *f, leat_value x
 static leat_value number_as_f32(leat_builder *b, const leat_feature_scene *s,
                                 const leat_feature *f) {
   leat_value x = raw_of(b, s, f->column);
+  if (f->parse.len)
+    return leat_host_call(b, "string_parse", &x, 1, (leat_str[]){f->parse, f->parse_order}, 2);
   return f->dtype == LEAT_DTYPE_F32 ? x : leat_cast(b, x, LEAT_DTYPE_F32);
 }
 

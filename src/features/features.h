@@ -53,6 +53,8 @@ typedef struct leat_feature {
   leat_str weights;  // raw f32 column that weighs the values; empty = none
   leat_str split;    // one raw string holds several values, with this between them; empty = no
   leat_str strip;    // bytes dropped at both ends of strings
+  leat_str parse;    // numbers: of a string column, what it holds: number, or a part of a date
+  leat_str parse_order;  // of dates: ymd, dmy or mdy
   leat_feature_kind kind;
   leat_dtype dtype;  // of the raw column
   int64_t values;    // of the raw column: 1, n > 1, or 0 = any number, padded

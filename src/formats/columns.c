@@ -236,6 +236,17 @@ leat_status leat_columns_f64(leat_columns *c, int column, double value, leat_err
   return LEAT_OK;
 }
 
+leat_status leat_columns_missing(leat_columns *c, int column, leat_error *err) {
+  leat_sink *s = &c->sinks[column];
+  leat_dtype t = s->column.dtype;
+  if (t == LEAT_DTYPE_F32 || t == LEAT_DTYPE_F64)
+    return leat_columns_f64(c, column, (double)NAN, err);
+  if (t != LEAT_DTYPE_STRING) return leat_columns_i64(c, column, -1, err);
+  if (s->count + 2 > s->cap && !grow_data(s)) return leat__oom(err, s->cap * 2);
+  ((int64_t *)(void *)s->data)[++s->count] = (int64_t)s->bytes_len;
+  return LEAT_OK;
+}
+
 // --- Rows ---------------------------------------------------------------------------------------
 leat_status leat_columns_begin_row(leat_columns *c, leat_row_place place, leat_error *err) {
   if (c->rows == c->row_cap) {

@@ -62,6 +62,8 @@ leat_status leat_columns_text(leat_columns *c, int column, leat_str text, bool s
 // INVALID_ARGUMENT for a fraction in an integer column.
 leat_status leat_columns_i64(leat_columns *c, int column, int64_t value, leat_error *err);
 leat_status leat_columns_f64(leat_columns *c, int column, double value, leat_error *err);
+// A missing value: NaN, -1 or the empty string.
+leat_status leat_columns_missing(leat_columns *c, int column, leat_error *err);
 // Fills in defaults. INVALID_ARGUMENT where a column lacks values or has too many; strict: strings
 // must be there too.
 leat_status leat_columns_end_row(leat_columns *c, bool strict, leat_error *err);

@@ -71,7 +71,7 @@ typedef enum cut { CUT_FIELD, CUT_ROW, CUT_MORE, CUT_BAD } cut;
 static cut cut_quoted(csv_file *csv, const char **p, leat_str *field, int64_t *lines) {
   const char *at = *p, *end = csv->r.buffer + csv->r.end, *start = at;
   bool copied = false;
-  leat_buf_clear(&csv->scratch);
+  size_t kept = csv->scratch.len;  // other fields of the row
   for (;;) {
     const char *quote = memchr(at, '"', (size_t)(end - at));
     if (!quote) return csv->r.eof ? CUT_BAD : CUT_MORE;
@@ -84,7 +84,8 @@ static cut cut_quoted(csv_file *csv, const char **p, leat_str *field, int64_t *l
     }
     for (const char *q = *p; q < quote; q++) *lines += *q == '\n';
     if (copied) leat_buf_add(&csv->scratch, start, (size_t)(quote - start));
-    *field = copied ? leat_buf_view(&csv->scratch) : (leat_str){start, (size_t)(quote - start)};
+    *field = copied ? (leat_str){csv->scratch.ptr + kept, csv->scratch.len - kept}
+                    : (leat_str){start, (size_t)(quote - start)};
     *p = quote + 1;
     return CUT_FIELD;
   }
@@ -143,10 +144,22 @@ static leat_status skip_lines(leat_row_file *f, cut *result, leat_error *err) {
 }
 
 // --- Headers ------------------------------------------------------------------------------------
+char leat_csv_name_char(char c) {
+  return (unsigned char)c <= ' ' || strchr("\"%(){}[],=:/", c) ? '_' : c;
+}
+
+static int find_column(const leat_row_file *f, leat_str name) {
+  char clean[256];
+  int found = leat_columns_find(f->columns, name);
+  if (found >= 0 || name.len > sizeof clean) return found;
+  for (size_t i = 0; i < name.len; i++) clean[i] = leat_csv_name_char(name.ptr[i]);
+  return leat_columns_find(f->columns, (leat_str){clean, name.len});
+}
+
 static leat_status map_field(leat_row_file *f, leat_str name, leat_error *err) {
   csv_file *csv = f->state;
   name = leat_str_strip(name, LEAT_STR(" \t"));
-  int found = leat_columns_find(f->columns, name);
+  int found = find_column(f, name);
   for (int i = 0; found >= 0 && i < csv->field_count; i++)
     if (csv->field_column[i] == found)
       return place_error(f, err, csv->field_count + 1, "the header names '" LEAT_STR_FMT "' twice",
@@ -186,6 +199,7 @@ static leat_status read_header(leat_row_file *f, leat_error *err) {
     csv->field_count = 0;
     do {
       leat_str field;
+      leat_buf_clear(&csv->scratch);
       got = cut_field(csv, &p, &field, &lines);
       if (got == CUT_FIELD || got == CUT_ROW)
         if ((status = map_field(f, field, err))) return status;
@@ -239,6 +253,7 @@ static void csv_close(leat_row_file *f) {
   leat__free(csv->field_column);
   leat_buf_deinit(&csv->scratch);
   leat__free(csv);
+  f->state = NULL;
 }
 
 static leat_status csv_seek(leat_row_file *f, int64_t offset, int64_t line, leat_error *err) {
@@ -276,6 +291,7 @@ static leat_status read_row(leat_row_file *f, bool *done, leat_error *err) {
   cut got;
   do {
     leat_str text;
+    leat_buf_clear(&csv->scratch);
     got = cut_field(csv, &p, &text, &lines);
     if (csv->scratch.failed) return leat__oom(err, csv->scratch.cap);
     if (got == CUT_MORE) return *done = false, LEAT_OK;
@@ -320,6 +336,7 @@ static leat_status csv_skip(leat_row_file *f, leat_error *err) {
     int64_t lines = 0;
     leat_str text;
     cut got;
+    leat_buf_clear(&csv->scratch);
     do got = cut_field(csv, &p, &text, &lines);
     while (got == CUT_FIELD);
     const char *newline = memchr(start, '\n', (size_t)(end - start));
@@ -339,3 +356,104 @@ const leat_row_ops leat__rows_csv = {.name = "csv",
                                      .next = csv_next,
                                      .skip = csv_skip,
                                      .seek = csv_seek};
+
+// --- Rows as text -------------------------------------------------------------------------------
+enum { MAX_FIELDS = 1 << 16 };
+
+struct leat_csv_texts {
+  leat_rows_options options;
+  leat_columns columns;  // none
+  leat_row_file file;
+  const char *const *paths;
+  size_t path_count;
+};
+
+static leat_status open_texts(leat_csv_texts *t, size_t index, leat_error *err) {
+  csv_close(&t->file);
+  t->file = (leat_row_file){.options = &t->options,
+                            .columns = &t->columns,
+                            .path = t->paths[index],
+                            .index = (int64_t)index};
+  return csv_open(&t->file, err);
+}
+
+leat_status leat_csv_texts_open(leat_csv_texts **out, const char *const *paths, size_t count,
+                                const leat_csv_options *options, leat_error *err) {
+  leat_csv_texts *t = *out = leat__calloc(1, sizeof *t);
+  if (!t) return leat__oom(err, sizeof *t);
+  t->options = *options;
+  t->options.header = false;
+  t->paths = paths;
+  t->path_count = count;
+  leat_status status = count ? open_texts(t, 0, err)
+                             : leat_error_set(err, LEAT_INVALID_ARGUMENT, "csv: no files");
+  if (!status) return LEAT_OK;
+  leat_csv_texts_close(t);
+  *out = NULL;
+  return status;
+}
+
+void leat_csv_texts_close(leat_csv_texts *t) {
+  if (!t) return;
+  csv_close(&t->file);
+  leat__free(t);
+}
+
+static leat_status grow_fields(const leat_row_file *f, leat_csv_text *row, leat_error *err) {
+  int cap = row->cap ? row->cap * 2 : 16;
+  if (cap > MAX_FIELDS) return place_error(f, err, 0, "more than %d fields", row->cap);
+  leat_str *grown = leat__realloc(row->fields, (size_t)cap * sizeof *grown);
+  if (!grown) return leat__oom(err, (size_t)cap * sizeof *grown);
+  row->fields = grown;
+  row->cap = cap;
+  return LEAT_OK;
+}
+
+// Cuts the row at `at` into text; *done false when the window holds only a part of it.
+static leat_status cut_text(leat_row_file *f, leat_csv_text *row, bool *done, leat_error *err) {
+  csv_file *csv = f->state;
+  const char *p = csv->r.buffer + csv->r.at;
+  int64_t lines = 0;
+  cut got;
+  row->count = 0;
+  leat_buf_clear(&csv->scratch);
+  size_t most = csv->r.end - csv->r.at + 64;  // so that views into it stay where they are
+  if (!leat_buf_reserve(&csv->scratch, most)) return leat__oom(err, most);
+  do {
+    leat_status status = row->count == row->cap ? grow_fields(f, row, err) : LEAT_OK;
+    if (status) return status;
+    got = cut_field(csv, &p, &row->fields[row->count], &lines);
+    row->count += got == CUT_FIELD || got == CUT_ROW;
+  } while (got == CUT_FIELD);
+  if (got == CUT_BAD)
+    return place_error(f, err, row->count + 1, "a quote does not close, or text follows it");
+  if (got == CUT_MORE) return *done = false, LEAT_OK;
+  row->place = (leat_csv_position){f->index, leat_reader_tell(&csv->r), f->line + 1, 0};
+  row_done(f, p, lines);
+  return *done = true, LEAT_OK;
+}
+
+leat_status leat_csv_texts_next(leat_csv_texts *t, leat_csv_text *row, bool *ended,
+                                leat_error *err) {
+  *ended = false;
+  for (bool done = false; !done;) {
+    cut found;
+    leat_status status = skip_lines(&t->file, &found, err);
+    if (status) return status;
+    if (found == CUT_BAD) {
+      size_t next = (size_t)t->file.index + 1;
+      if (next == t->path_count) return *ended = true, LEAT_OK;
+      if ((status = open_texts(t, next, err))) return status;
+      continue;
+    }
+    status = cut_text(&t->file, row, &done, err);
+    if (!status && !done) status = refill(&t->file, err);
+    if (status) return status;
+  }
+  return LEAT_OK;
+}
+
+void leat_csv_text_deinit(leat_csv_text *row) {
+  leat__free(row->fields);
+  *row = (leat_csv_text){0};
+}

@@ -32,7 +32,10 @@ static leat_status read_values(leat_json *json, leat_columns *c, int column, boo
                                leat_error *err) {
   leat_json_event event;
   leat_status status = leat_json_next(json, &event, err);
-  if (status || event == LEAT_JSON_NULL) return status;
+  if (status) return status;
+  if (event == LEAT_JSON_NULL)  // in a request a missing value, in a file of rows no value
+    return strict && c->sinks[column].column.values >= 0 ? leat_columns_missing(c, column, err)
+                                                         : LEAT_OK;
   if (event != LEAT_JSON_ARRAY) return put_value(json, event, c, column, strict, err);
   while (!(status = leat_json_next(json, &event, err)) && event != LEAT_JSON_ARRAY_END)
     if ((status = put_value(json, event, c, column, strict, err))) return status;

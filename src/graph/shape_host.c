@@ -4,6 +4,7 @@
 #include "graph/shape.h"
 
 #include "base/vec.h"
+#include "formats/date.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -147,6 +148,15 @@ FROM_STRINGS(string_eq, from_pairs, LEAT_DTYPE_BOOL)
 FROM_STRINGS(hash_bucket, from_strings, LEAT_DTYPE_I64)
 FROM_STRINGS(hash_bucket_strong, from_strings, LEAT_DTYPE_I64)
 FROM_STRINGS(fingerprint, from_strings, LEAT_DTYPE_U64)
+
+leat_status leat__host_shape_string_parse(leat_graph *graph, const leat_node *node, leat_type *out,
+                                          leat_error *err) {
+  if (!leat_text_part_known(node->attrs[1].strs[0], node->attrs[1].strs[1]))
+    return leat__shape_error(
+        graph, node, err, "no part '" LEAT_STR_FMT "' in order '" LEAT_STR_FMT "'",
+        LEAT_STR_ARG(node->attrs[1].strs[0]), LEAT_STR_ARG(node->attrs[1].strs[1]));
+  return from_strings(graph, node, LEAT_DTYPE_F32, out, err);
+}
 
 leat_status leat__host_shape_string_to_number(leat_graph *graph, const leat_node *node,
                                               leat_type *out, leat_error *err) {

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/map.h"
+#include "formats/date.h"
 #include "formats/number.h"
 
 #include <stdlib.h>
@@ -290,6 +291,8 @@ typedef enum field {
   SPLIT,
   STRIP,
   VALUES,
+  PARSE,
+  ORDER,
   FIELDS
 } field;
 static const leat_str fields[FIELDS] = {
@@ -297,7 +300,7 @@ static const leat_str fields[FIELDS] = {
     {"hash", 4},      {"identity", 8},      {"cross", 5},     {"column", 6},
     {"embedding", 9}, {"dtype", 5},         {"default", 7},   {"num_oov_buckets", 15},
     {"hash_key", 8},  {"hash_buckets", 12}, {"weights", 7},   {"split", 5},
-    {"strip", 5},     {"values", 6}};
+    {"strip", 5},     {"values", 6},        {"parse", 5},     {"order", 5}};
 
 static leat_status read_values(reader *r, const leat_yaml_node *node) {
   bool any = node->kind == LEAT_YAML_SCALAR && leat_str_eq(node->text, LEAT_STR("any"));
@@ -331,6 +334,8 @@ static leat_status read_field(reader *r, field which, const leat_yaml_node *valu
       return leat__config_count(c, r->node, "hash_buckets", 1, &f->buckets, r->err);
     case WEIGHTS: return leat_yaml_str(&c->yaml, value, &f->weights, r->err);
     case SPLIT: return leat_yaml_str(&c->yaml, value, &f->split, r->err);
+    case PARSE: return leat_yaml_str(&c->yaml, value, &f->parse, r->err);
+    case ORDER: return leat_yaml_str(&c->yaml, value, &f->parse_order, r->err);
     case STRIP: return leat_yaml_str(&c->yaml, value, &f->strip, r->err);
     case VALUES: return read_values(r, value);
     case FIELDS: break;
@@ -348,6 +353,13 @@ static leat_status check_feature(reader *r, int kinds) {
     return fail_at(r, r->node,
                    "exactly one of numeric, buckets, quantiles, vocabulary, hash, identity, cross "
                    "is needed");
+  if (f->parse.len && !(numeric || buckets))
+    return fail_at(r, r->node, "parse is of numbers: numeric, buckets or quantiles");
+  if (!f->parse.len && leat_yaml_get(r->node, "order"))
+    return fail_at(r, r->node, "order is of a date: parse says what of it");
+  if (f->parse.len && !leat_text_part_known(f->parse, f->parse_order))
+    return fail_at(r, r->node,
+                   "parse is number, days, year, month, day, weekday or hour; order ymd, dmy, mdy");
   if (numeric && f->embedding) return fail_at(r, r->node, "a number has no embedding");
   if (f->kind == LEAT_FEATURE_CROSS && !f->buckets)
     return fail_at(r, r->node, "a cross needs hash_buckets");
@@ -378,6 +390,7 @@ static leat_status read_feature(leat_config *c, const leat_yaml_node *key,
   *f = (leat_feature){.name = key->text,
                       .column = key->text,
                       .strip = LEAT_STR(" \t"),
+                      .parse_order = LEAT_STR("ymd"),
                       .dtype = LEAT_DTYPE_STRING,
                       .values = 1,
                       .stddev = 1,
@@ -400,6 +413,7 @@ static leat_status read_feature(leat_config *c, const leat_yaml_node *key,
                  : read_field(&r, which, node->items[i]);
   }
   if (f->kind == LEAT_FEATURE_CROSS) f->column = (leat_str){0};
+  if (f->parse.len) f->dtype = LEAT_DTYPE_STRING;
   return status ? status : check_feature(&r, kinds);
 }
 

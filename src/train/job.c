@@ -132,6 +132,7 @@ void leat_job_close(leat_job *job) {
 
 const char *leat_job_note(const leat_job *job) { return leat_exec_note(job->step); }
 int64_t leat_job_step(const leat_job *job) { return job->progress.step; }
+leat_state *leat_job_state(const leat_job *job) { return job->state; }
 const leat_estimator *leat_job_estimator(const leat_job *job) { return &job->e; }
 
 // --- Training -----------------------------------------------------------------------------------

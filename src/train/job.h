@@ -44,6 +44,7 @@ leat_status leat_job_train(leat_job *job, leat_error *err);
 leat_status leat_job_evaluate(leat_job *job, leat_metric_values *out, leat_error *err);
 // `<dir>/export/<name>/<unix seconds>`, owned by the caller.
 leat_status leat_job_export(leat_job *job, char **path, leat_error *err);
+leat_state *leat_job_state(const leat_job *job);  // its variables
 const leat_estimator *leat_job_estimator(const leat_job *job);
 
 #endif
