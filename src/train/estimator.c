@@ -315,10 +315,10 @@ static leat_value label_of(leat_builder *b, model *m) {
 // One loss an example, f32 (batch).
 static leat_value example_losses(leat_builder *b, model *m, leat_value logits, leat_value label) {
   leat_builder_scope(b, "loss");
-  if (m->c->head == LEAT_HEAD_MULTI_CLASS) return leat_loss_softmax_ids(b, logits, label);
-  leat_value loss = m->c->head == LEAT_HEAD_REGRESSION ? leat_loss_squared(b, logits, label)
-                                                       : leat_loss_sigmoid(b, logits, label);
-  return leat_squeeze(b, loss, 1);
+  if (m->c->head == LEAT_HEAD_MULTI_CLASS)
+    return leat_loss_build(b, LEAT_LOSS_SOFTMAX_IDS, logits, label, NULL);
+  leat_loss loss = m->c->head == LEAT_HEAD_REGRESSION ? LEAT_LOSS_SQUARED : LEAT_LOSS_SIGMOID;
+  return leat_squeeze(b, leat_loss_build(b, loss, logits, label, NULL), 1);
 }
 
 // The rows' weights as an input f32 (batch), or no value.

@@ -26,10 +26,11 @@ verdict metric_case(scene *s) {
   leat_value y = leat_input(b, "labels",
                             (leat_type){ids ? LEAT_DTYPE_I64 : LEAT_DTYPE_F32,
                                         ids ? LEAT_SHAPE(rows) : LEAT_SHAPE(rows, 1)});
-  leat_value losses = ids ? leat_loss_softmax_ids(b, x, y)
+  leat_value losses = ids ? leat_loss_build(b, LEAT_LOSS_SOFTMAX_IDS, x, y, NULL)
                           : leat_squeeze(b,
-                                         head == LEAT_HEAD_BINARY ? leat_loss_sigmoid(b, x, y)
-                                                                  : leat_loss_squared(b, x, y),
+                                         head == LEAT_HEAD_BINARY
+                                             ? leat_loss_build(b, LEAT_LOSS_SIGMOID, x, y, NULL)
+                                             : leat_loss_build(b, LEAT_LOSS_SQUARED, x, y, NULL),
                                          1);
   leat_metrics_add(b, s->g, head, x, y, losses, leat_reduce_sum(b, losses, NULL, 0, false));
   leat_func *eval, *reset, *result;
