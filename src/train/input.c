@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/map.h"
 #include "engine/vec.h"
+#include "train/label.h"
 
 #include <stdio.h>
 
@@ -128,23 +129,15 @@ static leat_status permute(leat_input_source *s, leat_error *err) {
   return LEAT_OK;
 }
 
-// A label outside of its vocabulary is reported with its place in the file.
+// Labels that are not good are reported with their place in the file.
 static leat_status check_labels(leat_input_source *s, leat_error *err) {
-  const leat_tensor *label = s->block[s->config->inputs.count];
-  if (s->config->head == LEAT_HEAD_REGRESSION) return LEAT_OK;
+  leat_tensor *const *labels = &s->block[s->config->inputs.count];
   for (int64_t i = 0; i < s->rows; i++) {
-    leat_str text = leat_str_strip(leat_tensor_str(label, i), s->config->label_strip);
-    if (leat_map_find(&s->classes, text)) continue;
+    leat_status status = leat_label_check(s->config, &s->classes, labels, i, err);
+    if (!status) continue;
     char place[PLACE];
     leat_csv_place(s->csv, i, place, sizeof place);
-    if (!text.len)
-      return leat_error_set(err, LEAT_INVALID_ARGUMENT,
-                            "%s: " LEAT_STR_FMT ": the label is missing", place,
-                            LEAT_STR_ARG(s->config->label));
-    return leat_error_set(err, LEAT_INVALID_ARGUMENT,
-                          "%s: " LEAT_STR_FMT ": '" LEAT_STR_FMT
-                          "' is not in the label's vocabulary",
-                          place, LEAT_STR_ARG(s->config->label), LEAT_STR_ARG(text));
+    return leat_error_prepend(err, status, "%s", place);
   }
   return LEAT_OK;
 }

@@ -15,7 +15,7 @@ struct leat_job {
   char *dir;
   leat_estimator e;
   leat_state *state;
-  leat_exec *step, *eval, *reset, *result;
+  leat_exec *step, *eval, *reset, *result, *summary;
   leat_progress progress;  // of the newest step
   int64_t saved_step;      // of the newest checkpoint, -1 = none
 };
@@ -101,6 +101,7 @@ static leat_status start(leat_job *job, bool train, leat_error *err) {
   if (!status) status = leat_exec_new(&job->step, job->e.step, &options, err);
   if (!status) status = leat_exec_new(&job->eval, job->e.eval, &options, err);
   if (!status) status = leat_exec_new(&job->reset, job->e.reset, NULL, err);
+  if (!status) status = leat_exec_new(&job->summary, job->e.summary, &options, err);
   return status ? status : leat_exec_new(&job->result, job->e.result, NULL, err);
 }
 
@@ -124,6 +125,7 @@ void leat_job_close(leat_job *job) {
   leat_exec_free(job->eval);
   leat_exec_free(job->reset);
   leat_exec_free(job->result);
+  leat_exec_free(job->summary);
   leat_state_free(job->state);
   leat_estimator_deinit(&job->e);
   leat__free(job->dir);
@@ -208,13 +210,30 @@ static double speed(const trainer *t) {
   return seconds > 0 ? (double)(t->job->progress.step - t->first_step) / seconds : 0;
 }
 
+// Scalars and histograms that the model names, of the weights after the step.
+static leat_status run_summary(trainer *t, leat_error *err) {
+  leat_job *job = t->job;
+  int count = leat_func_output_count(job->e.summary);
+  leat_tensor **out = leat__calloc((size_t)count + 1, sizeof *out);
+  leat_status status = out ? leat_exec_run(job->summary, job->state, t->batch, t->columns, out, err)
+                           : leat__oom(err, sizeof *out);
+  for (int i = 0; !status && i < count; i++) {
+    const char *tag = leat_func_output_name(job->e.summary, i);
+    const float *x = leat_tensor_data(out[i]);
+    status = leat_tensor_rank(out[i])
+                 ? leat_event_histogram(t->events, job->progress.step, tag, x,
+                                        (size_t)leat_tensor_count(out[i]), err)
+                 : leat_event_scalar(t->events, job->progress.step, tag, *x, err);
+  }
+  for (int i = 0; out && i < count; i++) leat_tensor_unref(out[i]);
+  leat__free(out);
+  return status;
+}
+
 static leat_status summarise(trainer *t, leat_error *err) {
   int64_t step = t->job->progress.step;
   leat_status status = leat_event_scalar(t->events, step, "loss", (float)t->loss, err);
-  if (!status)
-    status = leat_event_scalar(
-        t->events, step, "average_loss",
-        (float)(t->job->config->mean_loss ? t->loss : t->loss / (double)t->rows), err);
+  if (!status) status = run_summary(t, err);
   if (!status) status = leat_event_scalar(t->events, step, "global_step/sec", (float)speed(t), err);
   return status ? status : leat_event_flush(t->events, err);
 }

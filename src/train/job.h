@@ -22,14 +22,6 @@ typedef struct leat_job_options {
   void *context;
 } leat_job_options;
 
-enum { LEAT_MAX_METRICS = 16 };
-typedef struct leat_metric_values {
-  int count;
-  const char *names[LEAT_MAX_METRICS];  // owned by the job's graph
-  double values[LEAT_MAX_METRICS];
-  int64_t global_step;
-} leat_metric_values;
-
 // Opens a job: analyses the training data (or reads the analysis of before), builds the model, and
 // continues from the newest checkpoint or initialises. The config stays the caller's.
 // train false: a checkpoint is demanded, nothing is written.
