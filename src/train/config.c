@@ -53,6 +53,9 @@ const leat_config_field leat_config_fields[] = {
     {"data.csv.skip_initial_space", "bool", "false", "spaces behind a delimiter are dropped"},
     {"data.train", "paths", "", "training files; globs allowed"},
     {"data.eval", "paths", "", "evaluation files"},
+    {"data.split", "number", "0",
+     "without data.eval: share of the training rows kept for evaluation, by a hash of their "
+     "values"},
     {"train", "mapping", "", "how to train"},
     {"train.batch_size", "int", "40", "rows a step"},
     {"train.steps", "int", "1000", "the global step to stop at"},
@@ -64,7 +67,17 @@ const leat_config_field leat_config_fields[] = {
     {"train.log_steps", "int", "100", "steps between progress lines and summaries"},
     {"train.accumulate_steps", "int", "1", "batches whose mean gradient makes one step"},
     {"train.threads", "int", "1", "threads of the interpreter"},
+    {"train.early_stopping", "mapping", "", "stops when evaluation gets no better"},
+    {"train.early_stopping.metric", "text", "loss", "what to watch"},
+    {"train.early_stopping.patience", "int", "5", "evaluations without a better value to stop at"},
+    {"train.early_stopping.min_delta", "number", "0", "what counts as better is more than this"},
+    {"warm_start_from", "mapping or path", "", "initial weights from another job or checkpoint"},
+    {"warm_start_from.checkpoint", "path", "", "a job directory or one of its ckpt-N"},
+    {"warm_start_from.variables", "list", "[.*]",
+     "regular expressions; variables whose names begin with a match are taken"},
+    {"warm_start_from.rename", "mapping", "", "variable here: its name there"},
     {"eval", "mapping", "", "how to evaluate"},
+    {"eval.every_steps", "int", "0", "training steps between evaluations; 0 = at the end alone"},
     {"eval.batch_size", "int", "train.batch_size", "rows a step"},
     {"eval.steps", "int", "0", "batches to evaluate; 0 = all"},
     {"eval.style", "name", "tf1", "tf1 or keras: whose definition of AUC"},
@@ -73,6 +86,9 @@ const leat_config_field leat_config_fields[] = {
      "further ones: mean_absolute_error, root_mean_squared_error, mean_iou, top_3_accuracy, ..."},
     {"export", "mapping", "", "how to export"},
     {"export.name", "text", "estimator", "directory below export/"},
+    {"export.best", "text", "",
+     "metric: the model of each evaluation that is better than all before goes to export/best"},
+    {"export.keep", "int", "5", "exports of the best that are kept"},
     {NULL, NULL, NULL, NULL},
 };
 
@@ -244,39 +260,6 @@ static leat_status read_data(leat_config *c, leat_error *err) {
   return status;
 }
 
-static leat_status read_training(leat_config *c, leat_error *err) {
-  const leat_yaml_node *root = c->yaml.root, *train = leat_yaml_get(root, "train"),
-                       *eval = leat_yaml_get(root, "eval"), *out = leat_yaml_get(root, "export");
-  c->batch_size = 40, c->steps = 1000, c->seed = 1, c->shuffle = 10000,
-  c->save_checkpoints_steps = 1000;
-  c->keep_checkpoint_max = 5, c->log_steps = 100, c->threads = 1, c->accumulate_steps = 1;
-  const struct {
-    const char *key;
-    int64_t *value, least;
-  } counts[] = {{"batch_size", &c->batch_size, 1},
-                {"steps", &c->steps, 0},
-                {"epochs", &c->epochs, 0},
-                {"seed", &c->seed, 0},
-                {"shuffle", &c->shuffle, 0},
-                {"save_checkpoints_steps", &c->save_checkpoints_steps, 1},
-                {"keep_checkpoint_max", &c->keep_checkpoint_max, 1},
-                {"log_steps", &c->log_steps, 1},
-                {"accumulate_steps", &c->accumulate_steps, 1},
-                {"threads", &c->threads, 1}};
-  leat_status status = leat__config_check(c, train, "train", err);
-  for (size_t i = 0; !status && i < sizeof counts / sizeof *counts; i++)
-    status = leat__config_count(c, train, counts[i].key, counts[i].least, counts[i].value, err);
-  c->eval_batch_size = c->batch_size;
-  if (!status) status = leat__config_check(c, eval, "eval", err);
-  if (!status) status = leat__config_count(c, eval, "batch_size", 1, &c->eval_batch_size, err);
-  if (!status) status = leat__config_count(c, eval, "steps", 0, &c->eval_steps, err);
-  if (!status) status = leat__config_check(c, out, "export", err);
-  c->export_name = LEAT_STR("estimator");
-  const leat_yaml_node *name = leat_yaml_get(out, "name");
-  if (!status && name) status = leat_yaml_str(&c->yaml, name, &c->export_name, err);
-  return status;
-}
-
 // --- Overrides -----------------------------------------------------------------------------------
 static leat_status apply_override(leat_config *c, const leat_override *o, leat_error *err) {
   leat_str rest = leat_str_of(o->path);
@@ -334,7 +317,7 @@ leat_status leat_config_parse(leat_config *c, leat_str text, const char *file,
   if (!status) status = leat__config_features(c, err);
   if (!status) status = leat__config_optimizers(c, err);
   if (!status) status = type_columns(c, err);
-  if (!status) status = read_training(c, err);
+  if (!status) status = leat__config_train(c, err);
   if (status) leat_config_deinit(c);
   return status;
 }
@@ -359,6 +342,8 @@ void leat_config_deinit(leat_config *c) {
   leat_vec_deinit(&c->class_weights);
   leat_vec_deinit(&c->thresholds);
   leat_vec_deinit(&c->extra_metrics);
+  leat_vec_deinit(&c->warm_start.variables);
+  leat_vec_deinit(&c->warm_start.renamed);
   leat_vec_deinit(&c->columns);
   leat_vec_deinit(&c->batch_columns);
   leat_vec_deinit(&c->train_files);

@@ -38,6 +38,23 @@ typedef enum leat_part { LEAT_PART_DNN, LEAT_PART_LINEAR, LEAT_PART_COUNT } leat
 
 enum { LEAT_MAX_LABELS = 64 };
 
+// A metric that is followed from one evaluation to the next.
+typedef struct leat_watched {
+  leat_str metric;   // empty = none
+  int64_t patience;  // evaluations without a better value
+  double min_delta;  // what is better is better by more than this
+} leat_watched;
+
+typedef struct leat_rename {
+  leat_str here, there;
+} leat_rename;
+
+typedef struct leat_warm_start {
+  leat_str checkpoint;            // a job directory or checkpoint; empty = none
+  LEAT_VEC(leat_str) variables;   // regular expressions; none = all
+  LEAT_VEC(leat_rename) renamed;  // of variables
+} leat_warm_start;
+
 typedef struct leat_config {
   leat_yaml yaml;
   leat_arena arena;
@@ -71,11 +88,15 @@ typedef struct leat_config {
   leat_csv_options csv;
   LEAT_VEC(leat_str) train_files, eval_files;
   int64_t batch_size, steps, epochs, seed, shuffle, save_checkpoints_steps, keep_checkpoint_max;
-  int64_t log_steps, threads, accumulate_steps, eval_batch_size, eval_steps;
+  double split;  // share of the training rows that evaluates; 0 = none
+  int64_t log_steps, threads, accumulate_steps, eval_batch_size, eval_steps, eval_every_steps;
+  leat_watched stop, best;  // early stopping; export of the best
+  leat_warm_start warm_start;
   bool keras_metrics;           // eval.style
   LEAT_VEC(double) thresholds;  // further ones of binary and multi-label metrics
   LEAT_VEC(leat_str) extra_metrics;
   leat_str export_name;
+  int64_t export_keep;  // of the best
 } leat_config;
 
 // A batch has a tensor for each input, then the labels, then the weights if there are any.

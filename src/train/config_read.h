@@ -35,5 +35,7 @@ leat_status leat__config_optimizers(leat_config *c, leat_error *err);
 
 // label, head, loss and what depends on them. Needs the estimator's kind.
 leat_status leat__config_label(leat_config *c, leat_error *err);
+// train, eval, export, data.split, warm_start_from. Needs the files.
+leat_status leat__config_train(leat_config *c, leat_error *err);
 
 #endif

@@ -3,6 +3,7 @@
 #include "train/input.h"
 
 #include "base/file.h"
+#include "base/fingerprint.h"
 #include "base/map.h"
 #include "engine/vec.h"
 #include "train/label.h"
@@ -22,7 +23,10 @@ struct leat_input_source {
   leat_tensor **all;    // columns of the file, block at hand
   leat_tensor **block;  // by column
   int64_t rows;         // of the block
-  int64_t *order;
+  int64_t *order;       // of those taken
+  int64_t count;        // how many
+  int64_t pass_count;   // taken of the blocks of this pass
+  leat_rows take;
   leat_input_position at;
   leat_map classes;                 // of the label
   leat_csv_position *places;        // by row of the block: file and line
@@ -88,7 +92,7 @@ static void drop_block(leat_input_source *s) {
     leat_tensor_unref(s->block[i]);
     s->block[i] = NULL;
   }
-  s->rows = 0;
+  s->rows = s->count = 0;
 }
 
 void leat_source_close(leat_input_source *s) {
@@ -106,19 +110,45 @@ void leat_source_close(leat_input_source *s) {
 }
 
 // --- Blocks -------------------------------------------------------------------------------------
+void leat_source_take(leat_input_source *s, leat_rows rows) { s->take = rows; }
+
+// A share of [0, 1) that depends on the values of row i alone.
+static double share_of(const leat_input_source *s, int64_t i) {
+  uint64_t hash = 0;
+  for (int k = 0; k < s->columns; k++) {
+    const leat_tensor *t = s->block[k];
+    leat_dtype dtype = leat_tensor_dtype(t);
+    size_t size = (size_t)leat_dtype_bits(dtype) / 8;
+    leat_str bytes = dtype == LEAT_DTYPE_STRING
+                         ? leat_tensor_str(t, i)
+                         : (leat_str){(const char *)leat_tensor_data(t) + size * (size_t)i, size};
+    hash = leat_fingerprint_cat64(hash, leat_fingerprint64(bytes));
+  }
+  return (double)(hash >> 11) * 0x1p-53;
+}
+
+static void choose(leat_input_source *s) {
+  s->count = 0;
+  for (int64_t i = 0; i < s->rows; i++) {
+    bool eval = s->take != LEAT_ROWS_ALL && share_of(s, i) < s->config->split;
+    if (s->take == LEAT_ROWS_ALL || eval == (s->take == LEAT_ROWS_EVAL)) s->order[s->count++] = i;
+  }
+  s->pass_count += s->count;
+}
+
 // Fisher-Yates with words of Philox(seed; epoch, block).
 static leat_status permute(leat_input_source *s, leat_error *err) {
   int64_t *order = leat__realloc(s->order, sizeof *order * (size_t)(s->rows + 1));
   if (!order) return leat__oom(err, sizeof *order * (size_t)s->rows);
   s->order = order;
-  for (int64_t i = 0; i < s->rows; i++) order[i] = i;
+  choose(s);
   if (s->shuffle < 2) return LEAT_OK;
   uint32_t *words = leat__alloc(sizeof *words * 2 * (size_t)(s->rows + 1));
   if (!words) return leat__oom(err, sizeof *words * (size_t)s->rows);
   const uint32_t key[2] = {(uint32_t)s->seed, (uint32_t)(s->seed >> 32)};
-  leat__vec()->philox(words, 0, 2 * (size_t)s->rows, key, 0x73687566u, (uint32_t)s->at.epoch,
+  leat__vec()->philox(words, 0, 2 * (size_t)s->count, key, 0x73687566u, (uint32_t)s->at.epoch,
                       (uint32_t)s->at.block);
-  for (int64_t i = s->rows - 1; i > 0; i--) {
+  for (int64_t i = s->count - 1; i > 0; i--) {
     uint64_t word = (uint64_t)words[2 * i] << 32 | words[2 * i + 1];
     int64_t k = (int64_t)(((unsigned __int128)word * (uint64_t)(i + 1)) >> 64);
     int64_t kept = order[i];
@@ -188,7 +218,11 @@ static leat_status next_block(leat_input_source *s, leat_error *err) {
   if (status || s->rows) return status;
   if (s->at.block == 0)
     return leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s: no rows", s->paths.at[0]);
+  if (s->pass_count == 0)
+    return leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s: data.split leaves no rows to %s",
+                          s->paths.at[0], s->take == LEAT_ROWS_EVAL ? "evaluate" : "train on");
   if (!s->repeat) return s->ended = true, LEAT_OK;
+  s->pass_count = 0;
   s->at = (leat_input_position){.epoch = s->at.epoch + 1};
   status = leat_csv_rewind(s->csv, err);
   if (!status) s->at.start = leat_csv_tell(s->csv);
@@ -280,9 +314,10 @@ leat_status leat_source_next(leat_input_source *s, int64_t size, leat_tensor **o
   }
   s->taken_count = 0;
   while (!status && have < size && count < MAX_PARTS) {
-    if (s->at.index >= s->rows) status = s->ended ? LEAT_OK : next_block(s, err);
+    if (s->at.index >= s->count) status = s->ended ? LEAT_OK : next_block(s, err);
     if (status || s->ended) break;
-    int64_t take = s->rows - s->at.index < size - have ? s->rows - s->at.index : size - have;
+    int64_t take = s->count - s->at.index < size - have ? s->count - s->at.index : size - have;
+    if (!take) continue;
     status = keep_part(s, take, &parts[count++], err);
     s->at.index += take;
     have += take;
@@ -304,13 +339,14 @@ leat_status leat_source_seek(leat_input_source *s, leat_input_position position,
   drop_block(s);
   s->at = position;
   s->at.index = 0;
+  s->pass_count = 1;  // the blocks before are not known
   s->ended = false;
   leat_status status = leat_csv_seek(s->csv, position.start, err);
   if (!status && index) status = load_block(s, err);
-  if (!status && index > s->rows)
+  if (!status && index > s->count)
     status = leat_error_set(err, LEAT_DATA_LOSS,
                             "the training data have changed: row %lld of a block of %lld",
-                            (long long)index, (long long)s->rows);
+                            (long long)index, (long long)s->count);
   s->at.index = index;
   return status;
 }

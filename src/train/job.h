@@ -19,6 +19,7 @@ typedef struct leat_job_options {
   // Called now and then from the training thread; returning false stops training after a
   // checkpoint.
   bool (*progress)(void *context, const leat_job_progress *progress);
+  void (*evaluated)(void *context, const leat_metric_values *metrics);  // in training; or NULL
   void *context;
 } leat_job_options;
 
