@@ -204,7 +204,10 @@ static leat_status read_csv(leat_config *c, const leat_yaml_node *data, leat_err
   if (!status && (node = leat_yaml_get(csv, "skip_initial_space")))
     status = leat_yaml_bool(&c->yaml, node, &c->csv.skip_initial_space, err);
   for (size_t i = 0; !status && i < names.count; i++)
-    if (!leat_vec_push(&c->columns, (leat_csv_column){.name = names.at[i]}))
+    if (leat__config_column(c, names.at[i]) >= 0)
+      status = leat_yaml_fail(&c->yaml, columns, err, "column '" LEAT_STR_FMT "' is named twice",
+                              LEAT_STR_ARG(names.at[i]));
+    else if (!leat_vec_push(&c->columns, (leat_csv_column){.name = names.at[i]}))
       status = leat__oom(err, sizeof(leat_csv_column));
   leat_vec_deinit(&names);
   return status;

@@ -9,6 +9,7 @@
 #include "train/warm_start.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 // --- Opening ------------------------------------------------------------------------------------
 static bool needs_analysis(const leat_config *c) {
@@ -67,7 +68,7 @@ static leat_status run_init(leat_job *job, leat_error *err) {
 
 static leat_status restore(leat_job *job, bool train, leat_error *err) {
   char *path = NULL;
-  job->saved_step = job->evaluated_step = -1;
+  job->saved_step = -1;
   leat_status status = leat_checkpoint_latest(job->dir, &path, err);
   if (!status && path) {
     status = leat_checkpoint_load(path, job->e.graph, job->state, &job->progress, err);
@@ -80,6 +81,30 @@ static leat_status restore(leat_job *job, bool train, leat_error *err) {
   return status;
 }
 
+// Physical memory; 0 where the system does not tell.
+static double memory_bytes(void) {
+  long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+  return pages > 0 && size > 0 ? (double)pages * (double)size : 0;
+}
+
+// Variables that cannot fit are refused before the system runs out of memory.
+static leat_status check_memory(const leat_graph *graph, leat_error *err) {
+  double total = 0, most = 0, have = memory_bytes();
+  const leat_var *largest = NULL;
+  for (size_t i = 0; i < leat_graph_var_count(graph); i++) {
+    leat_type type = leat_var_type(leat_graph_var_at(graph, i));
+    double bytes = (double)leat_dtype_bits(type.dtype) / 8;
+    for (int k = 0; k < type.shape.rank; k++) bytes *= (double)type.shape.dims[k];
+    if (bytes > most) most = bytes, largest = leat_graph_var_at(graph, i);
+    total += bytes;
+  }
+  if (have <= 0 || total < have) return LEAT_OK;
+  return leat_error_set(err, LEAT_RESOURCE_EXHAUSTED,
+                        "the model's variables need %.0f GB, this machine has %.0f; the largest is "
+                        "'%s' with %.0f GB",
+                        total * 1e-9, have * 1e-9, leat_var_name(largest), most * 1e-9);
+}
+
 static leat_status start(leat_job *job, bool train, leat_error *err) {
   leat_exec_options options = {.threads = (int)job->config->threads};
   leat_status status = LEAT_OK;
@@ -89,6 +114,7 @@ static leat_status start(leat_job *job, bool train, leat_error *err) {
   if (!status && train) status = leat_vocabularies_save(job->dir, job->config, err);
   if (!status) status = leat_estimator_build(&job->e, job->config, false, err);
   if (!status) status = leat__job_check_watches(job, err);
+  if (!status) status = check_memory(job->e.graph, err);
   if (!status) status = leat_state_new(&job->state, job->e.graph, err);
   if (!status) status = restore(job, train, err);
   if (!status) status = leat_exec_new(&job->step, job->e.step, &options, err);

@@ -122,10 +122,8 @@ leat_status leat__job_watch(leat_job *job, leat_error *err) {
   const leat_config *c = job->config;
   int64_t step = job->progress.step;
   char *path = NULL;
-  if (job->evaluated_step == step) return LEAT_OK;
   leat_status status = leat_job_evaluate(job, &metrics, err);
   if (status) return status;
-  job->evaluated_step = step;
   const double *stop = value_of(&metrics, c->stop.metric),
                *best = value_of(&metrics, c->best.metric);
   if (stop) follow(&job->progress.stop, &c->stop, *stop, step);

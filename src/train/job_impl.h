@@ -16,7 +16,6 @@ struct leat_job {
   leat_event_writer *eval_events;  // opened by the first evaluation
   leat_progress progress;          // of the newest step
   int64_t saved_step;              // of the newest checkpoint, -1 = none
-  int64_t evaluated_step;          // of the newest evaluation in training, -1 = none
 };
 
 // The rows to train on, in file order or shuffled for ever.

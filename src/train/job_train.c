@@ -154,7 +154,6 @@ static leat_status loop(trainer *t, leat_error *err) {
     drop_batch(t);
   }
   drop_batch(t);
-  if (!status && !stopped && c->eval_every_steps) status = leat__job_watch(job, err);
   if (!status) status = save(job, err);
   if (!status) report(t, true);
   return !status && stopped ? leat_error_set(err, LEAT_CANCELLED, "stopped at step %lld",
@@ -168,7 +167,8 @@ leat_status leat_job_train(leat_job *job, leat_error *err) {
                .columns = leat_config_batch_size(c),
                .first_step = job->progress.step,
                .started = leat_clock_ns()};
-  if (job->progress.step >= c->steps || leat__job_is_done(job)) return LEAT_OK;
+  if (job->progress.step >= c->steps || leat__job_is_done(job))
+    return job->saved_step < 0 ? save(job, err) : LEAT_OK;
   t.batch = leat__calloc((size_t)t.columns + 1, sizeof *t.batch);
   leat_status status = t.batch ? LEAT_OK : leat__oom(err, sizeof *t.batch);
   if (!status) status = leat__job_train_source(&t.source, job, true, err);
