@@ -68,13 +68,16 @@ __attribute__((unused)) static void fuzz_safetensors(leat_str input) {
 }
 
 __attribute__((unused)) static void fuzz_tfrecord(leat_str input) {
-  leat_tfrecord reader = {.input = input};
+  leat_tfrecord reader;
   leat_str record;
   leat_error err;
   leat_buf out = {0};
-  while (!leat_tfrecord_next(&reader, &record, &err)) {
+  if (!leat_tfrecord_memory(&reader, input, "fuzz", LEAT_COMPRESSION_AUTO, &err)) {
+    while (!leat_tfrecord_next(&reader, &record, &err)) {
+    }
+    leat_tfrecord_close(&reader);
   }
-  leat_inflate(input, "fuzz", 1 << 20, &out, &err);
+  leat_inflate(input, LEAT_COMPRESSION_AUTO, "fuzz", 1 << 20, &out, &err);
   leat_buf_deinit(&out);
 }
 

@@ -98,6 +98,16 @@ def same_seed_same_bits(d):
         env = dict(os.environ, LEAT_ISA="sse2") if name == "isa" else None
         subprocess.run([LEAT, "train", "model.yaml", "--job-dir", name, "--no-eval", *extra], cwd=d, env=env, capture_output=True)
     check("1 thread = 2 threads", leat("ckpt", "diff", "one/ckpt-60", "two/ckpt-60", cwd=d), 0, " 0 differences", where="stdout")
+    cache = dict(os.environ, LEAT_CACHE_DIR=str(d / "cache"))
+    for _ in range(2):  # built, then found in the cache
+        done = subprocess.run([LEAT, "train", "model.yaml", "--job-dir", "native", "--overwrite", "--train.engine", "native"], cwd=d, env=cache, capture_output=True, text=True)
+        check("trains in native code", done, 0, "accuracy", where="stdout")
+        check("native = interpreter", leat("ckpt", "diff", "one/ckpt-60", "native/ckpt-60", cwd=d), 0, " 0 differences", where="stdout")
+    done = subprocess.run([LEAT, "train", "model.yaml", "--job-dir", "fallback", "--train.engine", "native"], cwd=d, env=dict(cache, LEAT_CC="/bin/false", LEAT_CACHE_DIR=str(d / "empty")), capture_output=True, text=True)
+    check("a compiler that fails: the interpreter goes on", done, 0, "training in the interpreter: /bin/false failed")
+    check("its bits", leat("ckpt", "diff", "one/ckpt-60", "fallback/ckpt-60", cwd=d), 0, " 0 differences", where="stdout")
+    check("graph show --stage fuse", leat("graph", "show", next((d / "native/export/estimator").iterdir()), "--stage", "fuse", cwd=d), 0, r"group \d+ dot: ", where="stdout")
+    check("graph show --stage c", leat("graph", "show", next((d / "native/export/estimator").iterdir()), "--stage", "c", cwd=d), 0, r"leat_tile_f32", where="stdout")
     check("the best kernels = the base kernels", leat("ckpt", "diff", "one/ckpt-60", "isa/ckpt-60", cwd=d), 0, " 0 differences", where="stdout")
 
 

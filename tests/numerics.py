@@ -18,13 +18,15 @@ failures = 0
 
 def build(out, compiler, level, x86=True, extra=()):
     sources = [str(p.relative_to(ROOT)) for d in PARTS for p in sorted((ROOT / "src" / d).glob("*.c")) if "tmpl" not in p.name]
-    sources += ["src/formats/number.c", "src/formats/json.c", "tests/numerics_digest.c"]
+    texts = f"{out}.texts.c"
+    subprocess.run([sys.executable, str(ROOT / "tools" / "embed.py"), texts], check=True)
+    sources += ["src/formats/number.c", "src/formats/json.c", "tests/numerics_digest.c", texts]
     objects = []
     for table, name, flags in [("base", "sse2" if x86 else "neon", [])] + ([(k, k, v) for k, v in ISAS.items()] if x86 else []):
         obj = f"{out}.{table}.o"
         subprocess.run([compiler, *FLAGS, level, *flags, f"-DLEAT_VEC_TABLE=leat__vec_{table}", f'-DLEAT_VEC_NAME="{name}"', "-c", "src/engine/vec_tmpl.c", "-o", obj], cwd=ROOT, check=True)
         objects.append(obj)
-    subprocess.run([compiler, *FLAGS, level, *extra, *sources, *objects, "-lm", "-lpthread", "-o", out], cwd=ROOT, check=True)
+    subprocess.run([compiler, *FLAGS, level, *extra, *sources, *objects, "-lm", "-lpthread", "-ldl", "-o", out], cwd=ROOT, check=True)
 
 
 def lines(command, env=None):

@@ -10,6 +10,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TIMEOUT = 420
+NATIVE_GROUPS = ["layers", "losses", "whole_model"]
 
 
 def shelves(build):
@@ -17,6 +18,8 @@ def shelves(build):
     python = os.environ.get("PYTHON", sys.executable)
     scripts = ["ops_reference.py", "kill.py", "cli.py", "numerics.py", "sanitize.py", "formats_golden.py"]
     jobs = [(s, [python, str(ROOT / "tests" / s), str(build)]) for s in scripts if (ROOT / "tests" / s).exists()]
+    native = ["env", "LEAT_ENGINE=native", f"LEAT_CACHE_DIR={build}/cache"]
+    jobs.insert(1, ("ops (native)", [*native, "SHAPES=6", python, str(ROOT / "tests" / "ops_reference.py"), str(build)]))
     jobs += [("lint", [python, str(ROOT / "tools" / "lint.py"), "--tap"])] if (ROOT / "tools" / "lint.py").exists() else []
     golden = build / "tests" / "golden"
     if golden.exists():
@@ -24,6 +27,7 @@ def shelves(build):
         where = os.environ.get("LEAT_GOLDEN")
         if where:
             jobs.append(("golden", [str(golden), "--tap", where]))
+            jobs.append(("golden (native)", [*native, str(golden), "--tap", where, *NATIVE_GROUPS]))
     for program in sorted((build / "tests").glob("test_*")):
         if program.is_file() and os.access(program, os.X_OK):
             jobs.append((program.name, [str(program)]))

@@ -31,20 +31,16 @@ LEAT_API leat_value leat_dim_of(leat_builder *b, leat_value x, int axis);
 LEAT_API leat_value leat_dim_value(leat_builder *b, leat_dim dim);
 
 // --- Element-wise -------------------------------------------------------------------------------
-#define LEAT_UNARY_OPS(X)                                                                    \
-  X(neg)                                                                                     \
-  X(abs)                                                                                     \
-  X(sign)                                                                                    \
-  X(floor)                                                                                   \
-  X(ceil)                                                                                    \
-  X(round)                                                                                   \
-  X(trunc) X(sqrt) X(rsqrt) X(exp) X(expm1) X(log) X(log1p) X(tanh) X(sigmoid) X(erf) X(sin) \
-      X(cos) X(atan) X(not ) X(stop_gradient)
-#define LEAT_BINARY_OPS(X) \
-  X(add)                   \
-  X(sub)                   \
-  X(mul)                   \
-  X(div) X(rem) X(pow) X(max) X(min) X(and) X(or) X(xor) X(shl) X(shr) X(eq) X(ne) X(lt) X(le)
+// clang-format off
+#define LEAT_UNARY_OPS(X)                                                                   \
+  X(neg)                                                                                    \
+  X(abs) X(sign) X(floor) X(ceil) X(round) X(trunc) X(sqrt) X(rsqrt) X(exp) X(expm1) X(log) \
+      X(log1p) X(tanh) X(sigmoid) X(erf) X(sin) X(cos) X(atan) X(not ) X(stop_gradient)
+#define LEAT_BINARY_OPS(X)                                                                       \
+  X(add)                                                                                         \
+  X(sub) X(mul) X(div) X(rem) X(pow) X(max) X(min) X(and) X(or) X(xor) X(shl) X(shr) X(eq) X(ne) \
+      X(lt) X(le)
+// clang-format on
 #define LEAT_DECLARE(name) LEAT_API leat_value leat_##name(leat_builder *b, leat_value x);
 LEAT_UNARY_OPS(LEAT_DECLARE)
 #undef LEAT_DECLARE

@@ -1,6 +1,7 @@
 // leat graph, ckpt, version: looking into graphs and weights.
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/cli.h"
+#include "engine/native.h"
 #include "base/file.h"
 #include "engine/vec.h"
 #include "formats/json.h"
@@ -13,7 +14,9 @@
 
 static const option none[] = {{0}};
 static const option graph_options[] = {
-    {"--func", OPTION_VALUE, "NAME", "run: the function (default: the last)", NULL},
+    {"--func", OPTION_VALUE, "NAME", "run, show --stage: the function (default: the last)", NULL},
+    {"--stage", OPTION_VALUE, "fuse|c", "show: the groups that share a loop nest, or the printed C",
+     NULL},
     {"--inputs", OPTION_VALUE, "FILE", "run: its arguments by name, safetensors", NULL},
     {"--outputs", OPTION_VALUE, "FILE", "run: its results by name, safetensors", NULL},
     {"--variables", OPTION_VALUE, "FILE", "run: values of variables before, safetensors", NULL},
@@ -148,7 +151,22 @@ static leat_status read_graph(const char *path, leat_model **model, leat_graph *
   return status;
 }
 
-static leat_status show_graph(const leat_graph *graph, leat_error *err) {
+static leat_status show_stage(args *a, const leat_graph *graph, const char *stage,
+                              leat_error *err) {
+  leat_func *func = chosen_function(a, graph, err);
+  bool groups = strcmp(stage, "fuse") == 0;
+  leat_buf text = {0};
+  if (!func) return LEAT_NOT_FOUND;
+  if (!groups && strcmp(stage, "c") != 0)
+    return leat_error_set(err, LEAT_INVALID_ARGUMENT, "--stage is fuse or c, not '%s'", stage);
+  leat_status status = leat__native_text(func, groups, &text, err);
+  if (!status) fwrite(text.ptr, 1, text.len, stdout);
+  leat_buf_deinit(&text);
+  return status;
+}
+
+static leat_status show_graph(args *a, const leat_graph *graph, leat_error *err) {
+  if (args_get(a, "--stage")) return show_stage(a, graph, args_get(a, "--stage"), err);
   char *text;
   size_t length;
   leat_status status = leat_graph_print(graph, NULL, &text, &length, err);
@@ -170,7 +188,7 @@ static int run_graph(args *a) {
   leat_status status = read_graph(path, &model, &parsed, &err);
   const leat_graph *graph = model ? leat_func_graph(leat_model_func(model)) : parsed;
   if (!status && show)
-    status = show_graph(graph, &err);
+    status = show_graph(a, graph, &err);
   else if (!status && run)
     status = run_with_state(a, model, parsed, &err);
   else if (!status)

@@ -16,6 +16,8 @@
       {"--eval-files", OPTION_LIST, "FILES", "evaluation files (data.eval)", "data.eval"},      \
       {"--eval-batch-size", OPTION_VALUE, "N", "rows of an evaluation batch (eval.batch_size)", \
        "eval.batch_size"},                                                                      \
+      {"--max-errors", OPTION_VALUE, "N", "bad rows to skip in a pass (data.max_errors)",       \
+       "data.max_errors"},                                                                      \
   {                                                                                             \
     "--eval-steps", OPTION_VALUE, "N", "evaluation batches, 0 = all (eval.steps)", "eval.steps" \
   }
@@ -148,11 +150,17 @@ static leat_status evaluate_and_export(args *a, leat_job *job, const leat_config
   return status;
 }
 
+static void on_bad_row(void *context, const char *message) {
+  fprintf(stderr, "leat: %s: skipped: %s\n", (const char *)context, message);
+}
+
 static int open_config(args *a, leat_config *config, const char **dir) {
   leat_error err = {0};
   if (a->words.count != 1) return usage_error(a, "one MODEL.yaml is needed");
   if (leat_config_load(config, a->words.at[0], a->overrides.at, a->overrides.count, &err))
     return fail_with(a, &err);
+  config->rows.on_error = on_bad_row;
+  config->rows.context = (void *)(uintptr_t)a->command->name;
   *dir = args_get(a, "--job-dir");
   if (*dir) return -1;
   leat_config_deinit(config);
@@ -177,6 +185,8 @@ static int run_train(args *a) {
                               .context = &m};
   leat_status status = leat_job_open(&job, &config, dir, true, &options, &err);
   int64_t first = status ? 0 : leat_job_step(job);
+  if (!status && *leat_job_note(job))
+    fprintf(stderr, "training in the interpreter: %s\n", leat_job_note(job));
   if (!status && first) fprintf(stderr, "continuing %s at step %lld\n", dir, (long long)first);
   if (!status && first >= config.steps)
     fprintf(stderr,

@@ -59,6 +59,13 @@ static bool reduces(const leat_node *node) {
   return !bits || t == LEAT_DTYPE_I32 || t == LEAT_DTYPE_I64;
 }
 
+// Clamping needs something to clamp to; an index outside of an empty axis is an error.
+static bool gathers(const leat_node *node) {
+  leat_shape from = leat__in(node, 0).shape;
+  int64_t mode = node->attrs[1].i, axis = node->attrs[0].i;
+  return mode == MODE_ZERO || (mode == MODE_CLAMP && from.dims[axis] > 0);
+}
+
 static bool no_padding_inside(const leat_node *node) {
   for (int64_t i = 0; i < node->attrs[2].count; i++)
     if (node->attrs[2].ints[i] || node->attrs[0].ints[i] < 0 || node->attrs[1].ints[i] < 0)
@@ -91,7 +98,7 @@ bool leat__lower_native(const leat_node *node) {
     case LEAT_OP_reshape:
     case LEAT_OP_concat: return true;
     case LEAT_OP_pad: return no_padding_inside(node);
-    case LEAT_OP_gather: return node->attrs[1].i != MODE_ERROR && leat__in(node, 0).shape.rank > 0;
+    case LEAT_OP_gather: return gathers(node);
     case LEAT_OP_dot_general: return plain_dot(node);
     default: return false;
   }
@@ -319,35 +326,37 @@ static bool place_value(leat_lower *l, const leat_node *node) {
   return true;
 }
 
-// Nodes of the interpreter that hang on nothing printed come first, so that they do not cut the
-// rest.
-static bool early(const leat_lower *l, const leat_node *node, const bool *is_early) {
-  if (of(l, node)->role != ROLE_HOST) return false;
-  if (leat__ops[node->op].effect == EFFECT_effect) return false;
-  for (int i = 0; i < node->input_count; i++) {
-    const leat_node *in = leat__lower_base(l, node->inputs[i]).node;
-    if (of(l, in)->role != ROLE_GIVEN && !is_early[in->id]) return false;
-  }
-  return true;
-}
+// When a node is placed. Nodes of the interpreter that hang on nothing printed come first, so that
+// they do not cut the rest; then scalars that hang on nothing later (a learning rate), so that who
+// uses them can join a group further down; row updates come last.
+typedef enum phase { PHASE_HOST, PHASE_SCALAR, PHASE_MAIN, PHASE_LAST } phase;
 
-static bool is_last(const leat_node *node) { return node->op == LEAT_OP_row_update; }
+static phase phase_of(const leat_lower *l, const leat_node *node, const phase *phases) {
+  leat_role role = of(l, node)->role;
+  phase latest = PHASE_HOST;
+  if (node->op == LEAT_OP_row_update) return PHASE_LAST;
+  if (leat__ops[node->op].effect == EFFECT_effect) return PHASE_MAIN;
+  for (int i = 0; i < node->input_count; i++)
+    if (phases[node->inputs[i].node->id] > latest) latest = phases[node->inputs[i].node->id];
+  if (role == ROLE_HOST) return latest == PHASE_HOST ? PHASE_HOST : PHASE_MAIN;
+  if (role != ROLE_STORED) return latest;
+  return node->types[0].shape.rank == 0 && latest <= PHASE_SCALAR ? PHASE_SCALAR : PHASE_MAIN;
+}
 
 static bool make_groups(leat_lower *l) {
   const leat_func *f = l->func;
-  bool *is_early = leat__calloc((size_t)f->node_count + 1, sizeof *is_early);
-  if (!is_early) return false;
+  phase *phases = leat__calloc((size_t)f->node_count + 1, sizeof *phases);
+  if (!phases) return false;
   bool good = true;
-  for (int i = 0; i < f->node_count; i++) is_early[i] = early(l, f->nodes[i], is_early);
-  for (int pass = 0; pass < 3; pass++)
+  for (int i = 0; i < f->node_count; i++) phases[i] = phase_of(l, f->nodes[i], phases);
+  for (int now = PHASE_HOST; now <= PHASE_LAST; now++)
     for (int i = 0; good && i < f->node_count; i++) {
       const leat_node *node = f->nodes[i];
       leat_role role = l->nodes[i].role;
-      int own = is_early[i] ? 0 : is_last(node) ? 2 : 1;
       bool placed = (role == ROLE_HOST && node->op != LEAT_OP_var_next) || role == ROLE_STORED;
-      if (own == pass && placed) good = place_value(l, node);
+      if ((int)phases[i] == now && placed) good = place_value(l, node);
     }
-  leat__free(is_early);
+  leat__free(phases);
   return good;
 }
 

@@ -407,7 +407,10 @@ static int bind_gather(leat_body *b, const leat_node *node, const leat_index *in
   leat_buf row = {0}, size = {0};
   // The row's position enters as a variable beyond the loops': r<number>.
   where.at[axis] = (leat_axis){1000 + number, 1, 0};
+  bool was = b->flat;
+  b->flat = false;
   leat__print_position(b, &row, &from, &where);
+  b->flat = was;
   leat__print_dim_c(b->lower, &size, from.dims[axis]);
   note_read(b, slot);
   const char *type = leat__c_type(node->types[0].dtype);
@@ -417,8 +420,7 @@ static int bind_gather(leat_body *b, const leat_node *node, const leat_index *in
     leat_buf_fmt(b->out, "  const %s t%d = t%d >= 0 && (long)t%d < %s ? p%d[%s] : 0;\n", type,
                  number, id, id, size.ptr, slot, row.ptr);
   else
-    leat_buf_fmt(b->out, "  const %s t%d = %s > 0 ? p%d[%s] : 0;\n", type, number, size.ptr, slot,
-                 row.ptr);
+    leat_buf_fmt(b->out, "  const %s t%d = p%d[%s];\n", type, number, slot, row.ptr);
   b->failed |= row.failed;
   leat_buf_deinit(&row);
   leat_buf_deinit(&size);

@@ -19,27 +19,25 @@ enum { TILE_ROWS = 4, TILE_VECS = 3, LANES_ACC = 4 };
 enum { BLOCK = 4096, LANES = 16, LEVELS = 56 };  // clause N3; 2^56 blocks fill any memory
 
 // --- Kernels over f32 and f64 -------------------------------------------------------------------
-#define UNARY_LIST(X)                                                                            \
-  X(VEC_EXP, exp, M(exp))                                                                        \
-  X(VEC_EXPM1, expm1, M(expm1))                                                                  \
-  X(VEC_LOG, log, M(log))                                                                        \
-  X(VEC_LOG1P, log1p, M(log1p))                                                                  \
-  X(VEC_TANH, tanh, M(tanh))                                                                     \
-  X(VEC_SIGMOID, sigmoid, M(sigmoid))                                                            \
-  X(VEC_ERF, erf, M(erf)) X(VEC_SIN, sin, M(sin)) X(VEC_COS, cos, M(cos))                        \
-      X(VEC_ATAN, atan, M(atan)) X(VEC_SQRT, sqrt, P(sqrt)) X(VEC_RSQRT, rsqrt, M(rsqrt))        \
-          X(VEC_FLOOR, floor, P(floor)) X(VEC_CEIL, ceil, P(ceil)) X(VEC_ROUND, round, P(round)) \
-              X(VEC_TRUNC, trunc, P(trunc)) X(VEC_NEG, neg, N(neg)) X(VEC_ABS, abs, P(abs))
-#define BINARY_LIST(X)    \
-  X(VEC_ADD, add, N(add)) \
-  X(VEC_SUB, sub, N(sub)) \
-  X(VEC_MUL, mul, N(mul)) \
-  X(VEC_DIV, div, N(div)) X(VEC_MAX, max, P(max)) X(VEC_MIN, min, P(min)) X(VEC_POW, pow, M(pow))
-#define REDUCE_LIST(X)           \
-  X(VEC_SUM, sum, N(add), -0.0)  \
-  X(VEC_PROD, prod, N(mul), 1.0) \
-  X(VEC_RMAX, rmax, P(max), -__builtin_inf()) X(VEC_RMIN, rmin, P(min), __builtin_inf())
-
+// clang-format off
+#define UNARY_LIST(X)                                                                        \
+  X(VEC_EXP, exp, M(exp))                                                                    \
+  X(VEC_EXPM1, expm1, M(expm1)) X(VEC_LOG, log, M(log)) X(VEC_LOG1P, log1p, M(log1p))        \
+      X(VEC_TANH, tanh, M(tanh)) X(VEC_SIGMOID, sigmoid, M(sigmoid)) X(VEC_ERF, erf, M(erf)) \
+          X(VEC_SIN, sin, M(sin)) X(VEC_COS, cos, M(cos)) X(VEC_ATAN, atan, M(atan))         \
+              X(VEC_SQRT, sqrt, P(sqrt)) X(VEC_RSQRT, rsqrt, M(rsqrt))                       \
+                  X(VEC_FLOOR, floor, P(floor)) X(VEC_CEIL, ceil, P(ceil))                   \
+                      X(VEC_ROUND, round, P(round)) X(VEC_TRUNC, trunc, P(trunc))            \
+                          X(VEC_NEG, neg, N(neg)) X(VEC_ABS, abs, P(abs))
+#define BINARY_LIST(X)                                                                            \
+  X(VEC_ADD, add, N(add))                                                                         \
+  X(VEC_SUB, sub, N(sub)) X(VEC_MUL, mul, N(mul)) X(VEC_DIV, div, N(div)) X(VEC_MAX, max, P(max)) \
+      X(VEC_MIN, min, P(min)) X(VEC_POW, pow, M(pow))
+#define REDUCE_LIST(X)                                                       \
+  X(VEC_SUM, sum, N(add), -0.0)                                              \
+  X(VEC_PROD, prod, N(mul), 1.0) X(VEC_RMAX, rmax, P(max), -__builtin_inf()) \
+      X(VEC_RMIN, rmin, P(min), __builtin_inf())
+// clang-format on
 #define T float
 #define V vf
 #define WIDTH VF_LANES

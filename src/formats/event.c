@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "formats/proto.h"
 #include "formats/tfrecord.h"
 
 #include <errno.h>
@@ -18,31 +19,6 @@ struct leat_event_writer {
   int fd;
   leat_buf pending;
 };
-
-void leat_proto_varint(leat_buf *out, uint64_t value) {
-  for (; value >= 0x80; value >>= 7) leat_buf_char(out, (char)(value | 0x80));
-  leat_buf_char(out, (char)value);
-}
-void leat_proto_tag(leat_buf *out, int field, int wire) {
-  leat_proto_varint(out, (uint64_t)field << 3 | (unsigned)wire);
-}
-void leat_proto_bytes(leat_buf *out, int field, leat_str bytes) {
-  leat_proto_tag(out, field, 2);
-  leat_proto_varint(out, bytes.len);
-  leat_buf_str(out, bytes);
-}
-void leat_proto_f64(leat_buf *out, int field, double value) {
-  leat_proto_tag(out, field, 1);
-  leat_buf_add(out, &value, 8);
-}
-void leat_proto_f32(leat_buf *out, int field, float value) {
-  leat_proto_tag(out, field, 5);
-  leat_buf_add(out, &value, 4);
-}
-void leat_proto_i64(leat_buf *out, int field, int64_t value) {
-  leat_proto_tag(out, field, 0);
-  leat_proto_varint(out, (uint64_t)value);
-}
 
 static leat_status put_event(leat_event_writer *w, int64_t step, int field, leat_str body,
                              leat_error *err) {

@@ -18,13 +18,4 @@ leat_status leat_event_flush(leat_event_writer *w, leat_error *err);
 leat_status leat_event_close(leat_event_writer *w,
                              leat_error *err);  // flushes, syncs, frees; NULL allowed
 
-// --- Protocol buffers' wire format, as far as event files need it
-// ---------------------------------
-void leat_proto_varint(leat_buf *out, uint64_t value);
-void leat_proto_tag(leat_buf *out, int field, int wire);
-void leat_proto_bytes(leat_buf *out, int field, leat_str bytes);
-void leat_proto_f64(leat_buf *out, int field, double value);
-void leat_proto_f32(leat_buf *out, int field, float value);
-void leat_proto_i64(leat_buf *out, int field, int64_t value);
-
 #endif

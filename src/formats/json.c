@@ -21,7 +21,7 @@ leat_status leat_json_fail(const leat_json *json, leat_error *err, const char *f
   va_start(args, fmt);
   vsnprintf(text, sizeof text, fmt, args);
   va_end(args);
-  size_t line = 1, column = 1;
+  size_t line = 1 + (size_t)json->lines_before, column = 1;
   for (size_t i = 0; i < json->at && i < json->input.len; i++) {
     column++;
     if (json->input.ptr[i] == '\n') line++, column = 1;

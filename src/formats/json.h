@@ -26,7 +26,8 @@ enum { LEAT_JSON_DEPTH = 64 };
 
 typedef struct leat_json {
   leat_str input;
-  const char *name;  // of the input, for messages
+  const char *name;      // of the input, for messages
+  int64_t lines_before;  // it, in the file it is from
   size_t at;
   leat_str text;  // of the last KEY, STRING or NUMBER; valid until the next call
   int depth;

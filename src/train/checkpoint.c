@@ -18,7 +18,7 @@ typedef struct number_field {
   double *real;
 } number_field;
 
-enum { STATE_FIELDS = 14 };
+enum { STATE_FIELDS = 15, NEEDED_FIELDS = 8 };  // those that came later are 0 where they lack
 
 static void state_fields(leat_progress *p, int64_t *seed, number_field f[STATE_FIELDS]) {
   const number_field all[STATE_FIELDS] = {{"step", &p->step, NULL},
@@ -29,6 +29,7 @@ static void state_fields(leat_progress *p, int64_t *seed, number_field f[STATE_F
                                           {"offset", &p->position.start.offset, NULL},
                                           {"line", &p->position.start.line, NULL},
                                           {"index", &p->position.index, NULL},
+                                          {"skipped", &p->position.start.skipped, NULL},
                                           {"stop_best", NULL, &p->stop.best},
                                           {"stop_best_step", &p->stop.best_step, NULL},
                                           {"stop_stale", &p->stop.stale, NULL},
@@ -83,7 +84,7 @@ static leat_status parse_state(leat_json *json, leat_progress *progress, leat_er
                                                     : leat_parse_i64(json->text, f->value)))
       status = leat_json_fail(json, err, "a %s was expected", f->real ? "number" : "whole number");
   }
-  if (!status && seen != (1 << STATE_FIELDS) - 1)
+  if (!status && (~seen & ((1 << NEEDED_FIELDS) - 1)))
     status = leat_json_fail(json, err, "a field is missing");
   progress->seed = (uint64_t)seed;
   return status;

@@ -45,9 +45,13 @@ const leat_config_field leat_config_fields[] = {
     {"features", "mapping", "",
      "name: {numeric | buckets | vocabulary | hash | identity | cross: ..., embedding: n}"},
     {"data", "mapping", "", "where the data are"},
-    {"data.csv", "mapping", "", "the files' format"},
-    {"data.csv.columns", "list", "", "names of the columns in order"},
-    {"data.csv.delimiter", "character", ",", "between fields"},
+    {"data.format", "name", "by the files' names", "csv, jsonl, tfrecord (of tf.Example) or npz"},
+    {"data.compression", "name", "by the first bytes", "none, gzip or zlib"},
+    {"data.max_errors", "int", "0", "rows of a pass that may fail to parse: they are skipped"},
+    {"data.csv", "mapping", "", "how CSV is written"},
+    {"data.csv.columns", "list", "the header's", "names of the columns in order"},
+    {"data.csv.delimiter", "character", ", (; if decimal is ,)", "between fields"},
+    {"data.csv.decimal", "character", ".", "the decimal sign of numbers"},
     {"data.csv.comment", "character", "none", "lines that start with it are skipped"},
     {"data.csv.header", "bool", "false", "the first line names the columns"},
     {"data.csv.skip_initial_space", "bool", "false", "spaces behind a delimiter are dropped"},
@@ -67,6 +71,9 @@ const leat_config_field leat_config_fields[] = {
     {"train.log_steps", "int", "100", "steps between progress lines and summaries"},
     {"train.accumulate_steps", "int", "1", "batches whose mean gradient makes one step"},
     {"train.threads", "int", "1", "threads of the interpreter"},
+    {"train.engine", "name", "interpreter",
+     "interpreter, or native: loops built by the C compiler"},
+    {"train.prefetch", "bool", "true", "a thread reads the next rows ahead"},
     {"train.early_stopping", "mapping", "", "stops when evaluation gets no better"},
     {"train.early_stopping.metric", "text", "loss", "what to watch"},
     {"train.early_stopping.patience", "int", "5", "evaluations without a better value to stop at"},
@@ -188,36 +195,69 @@ static leat_status read_char(const leat_config *c, const leat_yaml_node *section
   return LEAT_OK;
 }
 
+// Whether each file will be one that names its columns itself.
+static bool files_name_columns(const leat_config *c) {
+  if (c->rows.header) return true;
+  if (c->rows.format) return c->rows.format != LEAT_ROWS_CSV;
+  size_t train = c->train_files.count, count = train + c->eval_files.count;
+  for (size_t i = 0; i < count; i++) {
+    leat_str name = i < train ? c->train_files.at[i] : c->eval_files.at[i - train];
+    leat_buf path = {0};
+    leat_buf_str(&path, name);
+    leat_row_format format = path.ptr ? leat_row_format_guess(path.ptr) : LEAT_ROWS_AUTO;
+    leat_buf_deinit(&path);
+    if (format == LEAT_ROWS_AUTO || format == LEAT_ROWS_CSV) return false;
+  }
+  return count > 0;
+}
+
 static leat_status read_csv(leat_config *c, const leat_yaml_node *data, leat_error *err) {
   const leat_yaml_node *csv = leat_yaml_get(data, "csv"), *columns = leat_yaml_get(csv, "columns"),
                        *node;
   LEAT_VEC(leat_str) names = {0};
-  if (!csv || !columns)
-    return leat_yaml_fail(&c->yaml, csv ? csv : data, err,
-                          "data.csv.columns: the names of the columns were expected");
+  leat_rows_options *rows = &c->rows;
   leat_status status = leat__config_check(c, csv, "data.csv", err);
-  if (!status) status = leat__config_strings(c, columns, &names, err);
-  if (!status) status = read_char(c, csv, "delimiter", &c->csv.delimiter, err);
-  if (!status) status = read_char(c, csv, "comment", &c->csv.comment, err);
+  if (!status && columns) status = leat__config_strings(c, columns, &names, err);
+  if (!status) status = read_char(c, csv, "delimiter", &rows->delimiter, err);
+  if (!status) status = read_char(c, csv, "comment", &rows->comment, err);
+  if (!status) status = read_char(c, csv, "decimal", &rows->decimal, err);
   if (!status && (node = leat_yaml_get(csv, "header")))
-    status = leat_yaml_bool(&c->yaml, node, &c->csv.header, err);
+    status = leat_yaml_bool(&c->yaml, node, &rows->header, err);
   if (!status && (node = leat_yaml_get(csv, "skip_initial_space")))
-    status = leat_yaml_bool(&c->yaml, node, &c->csv.skip_initial_space, err);
+    status = leat_yaml_bool(&c->yaml, node, &rows->skip_initial_space, err);
+  if (!status && rows->decimal && rows->decimal == rows->delimiter)
+    status = leat_yaml_fail(&c->yaml, csv, err, "decimal sign and delimiter are the same");
   for (size_t i = 0; !status && i < names.count; i++)
     if (leat__config_column(c, names.at[i]) >= 0)
       status = leat_yaml_fail(&c->yaml, columns, err, "column '" LEAT_STR_FMT "' is named twice",
                               LEAT_STR_ARG(names.at[i]));
-    else if (!leat_vec_push(&c->columns, (leat_csv_column){.name = names.at[i]}))
-      status = leat__oom(err, sizeof(leat_csv_column));
+    else if (!leat_vec_push(&c->columns, (leat_column){.name = names.at[i]}))
+      status = leat__oom(err, sizeof(leat_column));
   leat_vec_deinit(&names);
+  c->open_columns = !columns && files_name_columns(c);
+  if (!status && !columns && !c->open_columns)
+    status = leat_yaml_fail(&c->yaml, csv ? csv : data, err,
+                            "data.csv.columns: the names of the columns were expected");
   return status;
+}
+
+// The column of the files of that name; made where the files name their columns. -1: none.
+static leat_status find_column(leat_config *c, leat_str name, int *out, leat_error *err) {
+  *out = leat__config_column(c, name);
+  if (*out >= 0 || !c->open_columns) return LEAT_OK;
+  if (!leat_vec_push(&c->columns, (leat_column){.name = name}))
+    return leat__oom(err, sizeof(leat_column));
+  *out = (int)c->columns.count - 1;
+  return LEAT_OK;
 }
 
 // Gives a column of the files a type, once.
 static leat_status type_column(leat_config *c, leat_str name, leat_dtype dtype, const char *key,
                                leat_error *err) {
   const leat_yaml_node *at = leat_yaml_get(c->yaml.root, key);
-  int column = leat__config_column(c, name);
+  int column;
+  leat_status status = find_column(c, name, &column, err);
+  if (status) return status;
   if (at && at->kind == LEAT_YAML_MAPPING)
     at = leat_yaml_get(at, leat_yaml_get(at, "column") ? "column" : "columns");
   if (column < 0) return leat__config_no_column(c, at ? at : c->yaml.root, name, err);
@@ -228,26 +268,51 @@ static leat_status type_column(leat_config *c, leat_str name, leat_dtype dtype, 
   return leat_vec_push(&c->batch_columns, column) ? LEAT_OK : leat__oom(err, sizeof column);
 }
 
+// What stands for a missing value of a raw column, and how many values it has.
+static void type_input(leat_column *column, const leat_raw_column *input) {
+  column->dtype = input->dtype;
+  column->values = input->values ? input->values : LEAT_ANY_NUMBER;
+  column->has_default = input->missing_is_nan || input->dtype == LEAT_DTYPE_I64;
+  column->default_text = input->dtype == LEAT_DTYPE_I64 ? LEAT_STR("-1") : LEAT_STR("nan");
+}
+
 // Gives each column the dtype that features, label and weights read.
 static leat_status type_columns(leat_config *c, leat_error *err) {
   leat_status status = LEAT_OK;
   for (size_t i = 0; !status && i < c->inputs.count; i++) {
-    const leat_raw_column *input = &c->inputs.at[i];
-    int at = leat__config_column(c, input->name);
-    if (at < 0)
-      return leat__config_no_column(c, leat_yaml_get(c->yaml.root, "features"), input->name, err);
-    leat_csv_column *column = &c->columns.at[at];
-    column->dtype = input->dtype;
-    column->has_default = input->missing_is_nan;
-    if (input->missing_is_nan) column->default_text = LEAT_STR("nan");
+    int at;
+    status = find_column(c, c->inputs.at[i].name, &at, err);
+    if (!status && at < 0)
+      status = leat__config_no_column(c, leat_yaml_get(c->yaml.root, "features"),
+                                      c->inputs.at[i].name, err);
+    if (status) return status;
+    type_input(&c->columns.at[at], &c->inputs.at[i]);
     if (!leat_vec_push(&c->batch_columns, at)) status = leat__oom(err, sizeof at);
   }
   for (size_t i = 0; !status && i < c->labels.count; i++)
     status = type_column(c, c->labels.at[i], leat_label_dtype(c), "label", err);
   if (!status && c->weight_column.len)
     status = type_column(c, c->weight_column, LEAT_DTYPE_F32, "weight_column", err);
-  c->csv.columns = c->columns.at;
-  c->csv.column_count = (int)c->columns.count;
+  c->rows.columns = c->columns.at;
+  c->rows.column_count = (int)c->columns.count;
+  return status;
+}
+
+static leat_status read_format(leat_config *c, const leat_yaml_node *data, leat_error *err) {
+  const char *formats[LEAT_ROW_FORMATS];
+  static const char *const compressions[] = {"auto", "none", "gzip", "zlib"};
+  const leat_yaml_node *format = leat_yaml_get(data, "format"),
+                       *compression = leat_yaml_get(data, "compression");
+  int which = 0;
+  for (int i = 0; i < LEAT_ROW_FORMATS; i++) formats[i] = leat_row_format_name((leat_row_format)i);
+  leat_status status = LEAT_OK;
+  if (format) status = leat__config_choose(c, format, formats, LEAT_ROW_FORMATS, &which, err);
+  c->rows.format = (leat_row_format)which;
+  which = 0;
+  if (!status && compression)
+    status = leat__config_choose(c, compression, compressions, 4, &which, err);
+  c->rows.compression = (leat_compression)which;
+  if (!status) status = leat__config_count(c, data, "max_errors", 0, &c->rows.max_errors, err);
   return status;
 }
 
@@ -255,12 +320,12 @@ static leat_status read_data(leat_config *c, leat_error *err) {
   const leat_yaml_node *data = leat_yaml_get(c->yaml.root, "data"), *node;
   if (!data) return leat_yaml_fail(&c->yaml, c->yaml.root, err, "no 'data'");
   leat_status status = leat__config_check(c, data, "data", err);
-  if (!status) status = read_csv(c, data, err);
   if (!status && (node = leat_yaml_get(data, "train")))
     status = leat__config_strings(c, node, &c->train_files, err);
   if (!status && (node = leat_yaml_get(data, "eval")))
     status = leat__config_strings(c, node, &c->eval_files, err);
-  return status;
+  if (!status) status = read_format(c, data, err);
+  return status ? status : read_csv(c, data, err);
 }
 
 // --- Overrides -----------------------------------------------------------------------------------

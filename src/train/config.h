@@ -7,8 +7,9 @@
 #define LEAT_TRAIN_CONFIG_H
 
 #include "features/features.h"
-#include "formats/csv.h"
+#include "formats/rows.h"
 #include "formats/yaml.h"
+#include "leat/engine.h"
 #include "leat/estimator.h"
 #include "train/losses.h"
 #include "train/optimizer.h"
@@ -83,9 +84,11 @@ typedef struct leat_config {
   LEAT_VEC(leat_str) labels;                     // its columns
   leat_str label_strip, label_split;
   LEAT_VEC(leat_str) label_vocabulary;
-  LEAT_VEC(leat_csv_column) columns;  // of the files; dtypes as the features need them
-  LEAT_VEC(int) batch_columns;        // by tensor of a batch (see below): index among columns
-  leat_csv_options csv;
+  LEAT_VEC(leat_column) columns;  // of the files; types as the features need them
+  bool open_columns;              // the files name them: what is read is what is there
+  LEAT_VEC(int) batch_columns;    // by tensor of a batch (see below): index among columns
+  leat_rows_options rows;         // how files are read
+  bool prefetch;                  // a thread reads ahead
   LEAT_VEC(leat_str) train_files, eval_files;
   int64_t batch_size, steps, epochs, seed, shuffle, save_checkpoints_steps, keep_checkpoint_max;
   double split;  // share of the training rows that evaluates; 0 = none
@@ -95,6 +98,7 @@ typedef struct leat_config {
   bool keras_metrics;           // eval.style
   LEAT_VEC(double) thresholds;  // further ones of binary and multi-label metrics
   LEAT_VEC(leat_str) extra_metrics;
+  leat_engine engine;
   leat_str export_name;
   int64_t export_keep;  // of the best
 } leat_config;

@@ -203,6 +203,7 @@ static leat_status resolve_key(leat_config *c, const leat_yaml_node *at, leat_fe
                                leat_cross_key *key, leat_error *err) {
   if (key->feature == -1 && leat__config_column(c, key->name) >= 0) return LEAT_OK;
   key->feature = find_feature(c, key->name);
+  if (key->feature < 0 && c->open_columns) return LEAT_OK;
   if (key->feature < 0) return leat__config_no_column(c, at, key->name, err);
   const leat_feature *of = &c->features.at[key->feature];
   if (of->kind == LEAT_FEATURE_NUMERIC)

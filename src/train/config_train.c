@@ -8,6 +8,14 @@ static leat_status read_text(const leat_config *c, const leat_yaml_node *section
   return node ? leat_yaml_str(&c->yaml, node, out, err) : LEAT_OK;
 }
 
+static leat_status read_engine(leat_config *c, const leat_yaml_node *node, leat_error *err) {
+  static const char *const names[] = {"interpreter", "native"};
+  int choice = LEAT_ENGINE_INTERPRETER;
+  leat_status status = node ? leat__config_choose(c, node, names, 2, &choice, err) : LEAT_OK;
+  c->engine = (leat_engine)choice;
+  return status;
+}
+
 static leat_status read_train(leat_config *c, leat_error *err) {
   const leat_yaml_node *train = leat_yaml_get(c->yaml.root, "train");
   c->batch_size = 40, c->steps = 1000, c->seed = 1, c->shuffle = 10000,
@@ -29,7 +37,10 @@ static leat_status read_train(leat_config *c, leat_error *err) {
   leat_status status = leat__config_check(c, train, "train", err);
   for (size_t i = 0; !status && i < sizeof counts / sizeof *counts; i++)
     status = leat__config_count(c, train, counts[i].key, counts[i].least, counts[i].value, err);
-  return status;
+  c->prefetch = true;
+  const leat_yaml_node *prefetch = leat_yaml_get(train, "prefetch");
+  if (!status && prefetch) status = leat_yaml_bool(&c->yaml, prefetch, &c->prefetch, err);
+  return status ? status : read_engine(c, leat_yaml_get(train, "engine"), err);
 }
 
 static leat_status read_early_stopping(leat_config *c, leat_error *err) {

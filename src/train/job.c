@@ -106,7 +106,7 @@ static leat_status check_memory(const leat_graph *graph, leat_error *err) {
 }
 
 static leat_status start(leat_job *job, bool train, leat_error *err) {
-  leat_exec_options options = {.threads = (int)job->config->threads};
+  leat_exec_options options = {.engine = job->config->engine, .threads = (int)job->config->threads};
   leat_status status = LEAT_OK;
   if (train && job->options.overwrite) status = leat_dir_remove(job->dir, err);
   if (!status && train) status = leat_dir_make(job->dir, err);
@@ -152,6 +152,7 @@ void leat_job_close(leat_job *job) {
   leat__free(job);
 }
 
+const char *leat_job_note(const leat_job *job) { return leat_exec_note(job->step); }
 int64_t leat_job_step(const leat_job *job) { return job->progress.step; }
 const leat_estimator *leat_job_estimator(const leat_job *job) { return &job->e; }
 

@@ -29,6 +29,8 @@ typedef struct leat_job_options {
 leat_status leat_job_open(leat_job **out, leat_config *config, const char *dir, bool train,
                           const leat_job_options *options, leat_error *err);
 void leat_job_close(leat_job *job);  // NULL allowed
+// Why there is no native code although it was asked for; "" otherwise.
+const char *leat_job_note(const leat_job *job);
 int64_t leat_job_step(const leat_job *job);
 // Trains to config->steps (or epochs). CANCELLED when progress() stopped it; a checkpoint is saved.
 leat_status leat_job_train(leat_job *job, leat_error *err);

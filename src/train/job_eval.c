@@ -11,7 +11,7 @@ leat_status leat__job_train_source(leat_input_source **out, const leat_job *job,
   leat_status status =
       leat_source_open(out, c, c->train_files.at, c->train_files.count, shuffled ? c->shuffle : 0,
                        shuffled, job->progress.seed, err);
-  if (!status && c->split > 0) leat_source_take(*out, LEAT_ROWS_TRAIN);
+  if (!status && c->split > 0) leat_source_take(*out, LEAT_SIDE_TRAIN);
   return status;
 }
 
@@ -21,7 +21,7 @@ static leat_status eval_source(leat_input_source **out, const leat_job *job, lea
   const leat_str *files = split ? c->train_files.at : c->eval_files.at;
   size_t count = split ? c->train_files.count : c->eval_files.count;
   leat_status status = leat_source_open(out, c, files, count, 0, false, 0, err);
-  if (!status && split) leat_source_take(*out, LEAT_ROWS_EVAL);
+  if (!status && split) leat_source_take(*out, LEAT_SIDE_EVAL);
   return status;
 }
 

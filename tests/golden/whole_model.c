@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "golden.h"
 
-#include "formats/csv.h"
+#include "formats/rows.h"
 #include "train/estimator.h"
 #include "train/input.h"
 

@@ -49,16 +49,13 @@ static double draw(double low, double high) {
   static leat_value f_##op(scene *s) { return leat_##op(B, X); }
 #define BINARY(op) \
   static leat_value f_##op(scene *s) { return leat_##op(B, X, Y); }
-UNARY(neg)
-UNARY(abs)
-UNARY(sqrt)
-UNARY(rsqrt)
-UNARY(exp)
-UNARY(expm1)
-UNARY(log) UNARY(log1p) UNARY(tanh) UNARY(sigmoid) UNARY(erf) UNARY(sin) UNARY(cos) UNARY(atan)
-    BINARY(add) BINARY(sub) BINARY(mul) BINARY(div) BINARY(rem) BINARY(pow) BINARY(max) BINARY(min)
+// clang-format off
+UNARY(neg) UNARY(abs) UNARY(sqrt) UNARY(rsqrt) UNARY(exp) UNARY(expm1) UNARY(log)
+UNARY(log1p) UNARY(tanh) UNARY(sigmoid) UNARY(erf) UNARY(sin) UNARY(cos) UNARY(atan)
+BINARY(add) BINARY(sub) BINARY(mul) BINARY(div) BINARY(rem) BINARY(pow) BINARY(max) BINARY(min)
+    // clang-format on
 
-        static leat_value index_const(scene *s, const int64_t *at, int rank, const int64_t *dims) {
+    static leat_value index_const(scene *s, const int64_t *at, int rank, const int64_t *dims) {
   leat_tensor *t;
   leat_tensor_copy_of(&t, LEAT_DTYPE_I64, rank, dims, at, NULL);
   leat_value v = leat_const(B, t);

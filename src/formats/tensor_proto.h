@@ -1,0 +1,13 @@
+// tensorflow.TensorProto: a serialised tensor.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LEAT_FORMATS_TENSOR_PROTO_H
+#define LEAT_FORMATS_TENSOR_PROTO_H
+
+#include "base/str.h"
+#include "leat/tensor.h"
+
+// Values come from tensor_content or from the list of the type; a short list repeats its last
+// value. Complex and quantised types are refused.
+leat_status leat_tensor_proto_parse(leat_tensor **out, leat_str message, leat_error *err);
+
+#endif
