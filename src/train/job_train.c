@@ -3,6 +3,7 @@
 #include "train/job_impl.h"
 
 #include "base/clock.h"
+#include "train/graph_def.h"
 
 #include <stdio.h>
 
@@ -116,10 +117,35 @@ static leat_status run_summary(trainer *t, leat_error *err) {
   return status;
 }
 
+// Histograms of the weights, save for large tables: that would cost more than the steps.
+static leat_status write_weights(trainer *t, leat_error *err) {
+  enum { MOST = 1 << 16 };
+  leat_job *job = t->job;
+  leat_status status = LEAT_OK;
+  for (size_t i = 0; !status && i < leat_graph_var_count(job->e.graph); i++) {
+    const leat_var *var = leat_graph_var_at(job->e.graph, i);
+    const leat_tensor *value = leat_state_get(job->state, var);
+    if (!leat_estimator_is_weight(var) || leat_tensor_count(value) > MOST) continue;
+    status = leat_event_histogram(t->events, job->progress.step, leat_var_name(var),
+                                  leat_tensor_data(value), (size_t)leat_tensor_count(value), err);
+  }
+  return status;
+}
+
+static leat_status write_graph(trainer *t, leat_error *err) {
+  leat_buf graph = {0};
+  leat_graph_def(t->job->e.step, &graph);
+  leat_status status = leat_buf_status(&graph, err);
+  if (!status) status = leat_event_graph(t->events, leat_buf_view(&graph), err);
+  leat_buf_deinit(&graph);
+  return status;
+}
+
 static leat_status summarise(trainer *t, leat_error *err) {
   int64_t step = t->job->progress.step;
   leat_status status = leat_event_scalar(t->events, step, "loss", (float)t->loss, err);
   if (!status) status = run_summary(t, err);
+  if (!status) status = write_weights(t, err);
   if (!status) status = leat_event_scalar(t->events, step, "global_step/sec", (float)speed(t), err);
   return status ? status : leat_event_flush(t->events, err);
 }
@@ -175,6 +201,7 @@ leat_status leat_job_train(leat_job *job, leat_error *err) {
   if (!status && job->progress.step)
     status = leat_source_seek(t.source, job->progress.position, err);
   if (!status) status = leat_event_open(&t.events, job->dir, err);
+  if (!status) status = write_graph(&t, err);
   if (!status) status = loop(&t, err);
   leat_event_close(t.events, NULL);
   leat_source_close(t.source);
