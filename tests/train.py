@@ -7,9 +7,11 @@ import pathlib
 import random
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 BUILD = pathlib.Path(sys.argv[1]).resolve()
 LEAT = str(BUILD / "leat")
@@ -161,6 +163,80 @@ def watched(d):
     check("the split is by row", r["label/mean"] == s["label/mean"] and 0 < r["label/mean"] < 1, (r, s))
 
 
+def killed(d):
+    """kill -9 while gradients are accumulated, rows split, metrics watched and models exported: the same final bits."""
+    rows = "{csv: {columns: [" + ", ".join(COLUMNS) + "]}, train: d.csv, split: 0.25}"
+    fields = dict(label="{column: kind, vocabulary: [x, y, z]}", data=rows, eval="{every_steps: 25}", export="{best: accuracy}", dropout="0.2",
+                  batch_norm="true", train="{steps: 600, batch_size: 16, accumulate_steps: 2, shuffle: 300, save_checkpoints_steps: 20, "
+                                           "early_stopping: {metric: loss, patience: 50}}")
+    train(d, job="whole", **fields)
+    rng, kills = random.Random(3), 0
+    shutil.rmtree(d / "job", ignore_errors=True)
+    for _ in range(12):
+        p = subprocess.Popen([LEAT, "train", "m.yaml", "--job-dir", "job"], cwd=d, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(rng.random() * 0.3)
+        kills += p.poll() is None
+        p.kill()
+        p.wait()
+    train(d, fresh=False, **fields)
+    newest = max((d / "job").glob("ckpt-*"), key=lambda p: int(p.name[5:]))
+    same = all((newest / f).read_bytes() == (d / "whole" / newest.name / f).read_bytes() for f in ("weights.safetensors", "state.json"))
+    check(f"{kills} kills end with the same bits", same and kills > 0, newest)
+
+
+def fields_of(message):
+    """(number, value) of a protobuf message: ints, or bytes."""
+    at = 0
+
+    def varint():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = message[at]
+            at += 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+
+    while at < len(message):
+        key = varint()
+        if key & 7 == 0:
+            yield key >> 3, varint()
+            continue
+        size = {1: 8, 5: 4}.get(key & 7) or varint()
+        yield key >> 3, message[at : at + size]
+        at += size
+
+
+def events(d):
+    r = train(d, label="{column: y, n_classes: 2}", train="{steps: 20, log_steps: 10}")
+    raw, at, scalars, histograms, graph = next((d / "job").glob("events*")).read_bytes(), 0, {}, {}, []
+    while at < len(raw):
+        (size,) = struct.unpack_from("<Q", raw, at)
+        event = dict(fields_of(raw[at + 12 : at + 12 + size]))
+        at += 16 + size
+        graph += [node for k, node in fields_of(event.get(4, b"")) if k == 1]
+        for _, value in fields_of(event.get(5, b"")):
+            v = dict(fields_of(value))
+            if 2 in v:
+                scalars[v[1].decode(), event[2]] = struct.unpack("<f", v[2])[0]
+            if 5 in v:
+                histograms[v[1].decode(), event[2]] = dict(fields_of(v[5]))
+    check("scalars by TensorFlow's names", {("loss", 10), ("average_loss", 20), ("dnn/hiddenlayer_0/fraction_of_zero_values", 10)} <= set(scalars), scalars)
+    kernel = histograms.get(("dnn/hiddenlayer_0/kernel", 20), {})
+    values = struct.unpack("<32f", tensors(d)["dnn/hiddenlayer_0/kernel"])
+    low, high, count, total = (struct.unpack("<d", kernel.get(i, bytes(8)))[0] for i in (1, 2, 3, 4))
+    check("a histogram is of the weights", (low, high, count) == (min(values), max(values), 32) and abs(total - sum(values)) < 1e-6, kernel)
+    limits, sizes = (struct.unpack(f"<{len(kernel[i]) // 8}d", kernel[i]) for i in (6, 7))
+    below = [sum(x < limit for x in values) for limit in limits]
+    check("its buckets count what is below their limits", [sum(sizes[: i + 1]) for i in range(len(sizes))] == below, (limits, sizes))
+    nodes = [list(fields_of(n)) for n in graph]
+    names = {v for n in nodes for k, v in n if k == 1}
+    inputs = {v.split(b":")[0] for n in nodes for k, v in n if k == 3}
+    check("the graph holds together", len(names) == len(nodes) > 20 and inputs <= names and any(b"hiddenlayer_0" in n for n in names), r)
+
+
 def warm(d):
     label = "{column: y, n_classes: 2}"
     fields = dict(estimator="LinearClassifier", label=label, train=TRAIN)
@@ -230,6 +306,6 @@ def wrong(d):
 with tempfile.TemporaryDirectory() as folder:
     where = pathlib.Path(folder)
     write_rows(where / "d.csv")
-    for part in (heads, training, watched, warm, wrong):
+    for part in (heads, training, watched, killed, events, warm, wrong):
         part(where)
 sys.exit(failures > 0)
