@@ -280,6 +280,8 @@ def wrong(d):
         ("no classes", r"'vocabulary' of at least two classes, or 'n_classes'", dict(label="{column: y}")),
         ("threshold out of range", r"a threshold is 2", dict(label=label, eval="{thresholds: [2]}")),
         ("metric of another head", r"a binary head has no metric 'mean_absolute_error'", dict(label=label, eval="{metrics: [mean_absolute_error]}")),
+        ("metric listed twice", r"metric 'mean_iou' is listed twice", dict(label=label, eval="{metrics: [mean_iou, mean_iou]}")),
+        ("thresholds not ascending", r"thresholds are not ascending", dict(label=label, eval="{thresholds: [0.5, 0.25]}")),
         ("watched metric that is not there", r"no metric 'acuracy'; did you mean 'accuracy'", dict(label=label, eval="{every_steps: 5}", export="{best: acuracy}")),
         ("early stopping without evaluation", r"early stopping needs eval\.every_steps", dict(label=label, train="{early_stopping: {}}")),
         ("split and eval", r"'eval' or 'split', not both", dict(label=label, data=BASE["data"][:-1] + ", split: 0.1}")),

@@ -186,9 +186,18 @@ static leat_status read_thresholds(leat_config *c, const leat_yaml_node *node, l
     if (!(c->thresholds.at[i] > 0 && c->thresholds.at[i] < 1))
       status = leat_yaml_fail(&c->yaml, node, err, "a threshold is %g, expected 0 to 1",
                               c->thresholds.at[i]);
+    else if (i && c->thresholds.at[i] <= c->thresholds.at[i - 1])
+      status = leat_yaml_fail(&c->yaml, node, err, "thresholds are not ascending");
   if (!status && c->thresholds.count > 12)
     status = leat_yaml_fail(&c->yaml, node, err, "at most 12 thresholds");
   return status;
+}
+
+// Whether extra metric i stands before i too.
+static bool is_listed(const leat_config *c, size_t i) {
+  for (size_t k = 0; k < i; k++)
+    if (leat_str_eq(c->extra_metrics.at[k], c->extra_metrics.at[i])) return true;
+  return false;
 }
 
 static leat_status read_metrics(leat_config *c, leat_error *err) {
@@ -203,7 +212,10 @@ static leat_status read_metrics(leat_config *c, leat_error *err) {
   if (!status && (node = leat_yaml_get(eval, "metrics")))
     status = leat__config_strings(c, node, &c->extra_metrics, err);
   for (size_t i = 0; !status && i < c->extra_metrics.count; i++)
-    if (!leat_head_has_metric(c->head, c->extra_metrics.at[i]))
+    if (is_listed(c, i))
+      status = leat_yaml_fail(&c->yaml, node, err, "metric '" LEAT_STR_FMT "' is listed twice",
+                              LEAT_STR_ARG(c->extra_metrics.at[i]));
+    else if (!leat_head_has_metric(c->head, c->extra_metrics.at[i]))
       status = leat_yaml_fail(&c->yaml, node, err, "a %s head has no metric '" LEAT_STR_FMT "'",
                               leat_head_names[c->head], LEAT_STR_ARG(c->extra_metrics.at[i]));
   return status;

@@ -80,16 +80,14 @@ typedef struct entry {
   role role;
 } entry;
 
-enum { MOST = LEAT_MAX_METRICS };
+// A head has at most 12 of its own, 3 for each of 12 thresholds, and all extras once.
 typedef struct entries {
-  entry at[MOST];
+  entry at[LEAT_MAX_METRICS];
   int count;
 } entries;
 
 static leat_metric *add(entries *list, const leat_config *c, const char *name,
                         leat_metric_kind kind, role reads) {
-  static leat_metric spare;
-  if (list->count == MOST) return &spare;
   entry *e = &list->at[list->count++];
   *e = (entry){{.kind = kind, .keras = c->keras_metrics}, reads};
   snprintf(e->metric.name, sizeof e->metric.name, "%s", name);
