@@ -74,10 +74,16 @@ def text_rules(files):
     return problems
 
 
+def tables():
+    done = subprocess.run([sys.executable, str(ROOT / "tools/fields.py"), "--check"], capture_output=True, text=True)
+    return [done.stderr.strip()] if done.returncode else []
+
+
 def main():
     files = sources()
     report("layering", layering(files))
     report("public headers compile alone", headers())
+    report("the table of model.yaml's fields", tables())
     report("first lines, columns, banned functions", text_rules(files))
     return 1 if failures else 0
 

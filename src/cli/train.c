@@ -126,22 +126,31 @@ static void print_json(const leat_metric_values *m, const leat_report *report, c
   leat_buf_deinit(&text);
 }
 
+// An evaluation in the midst of training.
+static void on_evaluated(void *context, const leat_metric_values *metrics) {
+  meter *m = context;
+  if (m->shown) fprintf(stderr, "\n");
+  m->shown = false;
+  print_saving_line(metrics);
+}
+
 // --- Commands -----------------------------------------------------------------------------------
 static leat_status evaluate_and_export(args *a, leat_job *job, const leat_config *c,
                                        const char *dir, int64_t start, leat_error *err) {
   leat_metric_values metrics = {0};
   char *exported = NULL;
   leat_status status = LEAT_OK;
-  if (c->eval_files.count) {
+  bool evaluates = c->eval_files.count || c->split > 0;
+  if (evaluates) {
     status = leat_job_evaluate(job, &metrics, err);
     if (!status) print_saving_line(&metrics);
   }
   if (!status) status = leat_job_export(job, &exported, err);
   double seconds = (double)(leat_clock_ns() - start) * 1e-9;
   if (!status && a->json)
-    print_json(c->eval_files.count ? &metrics : NULL, NULL, dir, exported, seconds);
+    print_json(evaluates ? &metrics : NULL, NULL, dir, exported, seconds);
   else if (!status) {
-    if (c->eval_files.count) print_metrics(&metrics);
+    if (evaluates) print_metrics(&metrics);
     printf("exported to %s\n", exported);
   }
   leat__free(exported);
@@ -177,8 +186,10 @@ static int run_train(args *a) {
   struct sigaction action = {.sa_handler = on_interrupt};
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
-  leat_job_options options = {
-      .overwrite = args_get(a, "--overwrite") != NULL, .progress = on_progress, .context = &m};
+  leat_job_options options = {.overwrite = args_get(a, "--overwrite") != NULL,
+                              .progress = on_progress,
+                              .evaluated = on_evaluated,
+                              .context = &m};
   leat_status status = leat_job_open(&job, &config, dir, true, &options, &err);
   int64_t first = status ? 0 : leat_job_step(job);
   if (!status && *leat_job_note(job))
@@ -193,7 +204,9 @@ static int run_train(args *a) {
   if (status == LEAT_CANCELLED)
     fprintf(stderr, "saved at step %lld; the same command goes on from there\n",
             (long long)leat_job_step(job));
-  else if (!status && !args_get(a, "--no-eval"))
+  else if (!status && leat_job_step(job) < config.steps && config.stop.metric.len)
+    fprintf(stderr, "stopped early at step %lld\n", (long long)leat_job_step(job));
+  if (!status && !args_get(a, "--no-eval"))
     status = evaluate_and_export(a, job, &config, dir, start, &err);
   else if (!status && a->json)
     print_json(NULL, NULL, dir, NULL, (double)(leat_clock_ns() - start) * 1e-9);

@@ -99,6 +99,10 @@ leat_status leat_event_scalar(leat_event_writer *w, int64_t step, const char *ta
   return put_value(w, step, &v, err);
 }
 
+leat_status leat_event_graph(leat_event_writer *w, leat_str graph_def, leat_error *err) {
+  return put_event(w, 0, 4, graph_def, err);
+}
+
 // Bucket limits +-1e-12 * 1.1^i, as TensorFlow's histogram has them.
 enum { SIDE = 774 };
 

@@ -14,6 +14,8 @@ leat_status leat_event_scalar(leat_event_writer *w, int64_t step, const char *ta
 // TF1 histogram of n values: TensorBoard's exponential buckets.
 leat_status leat_event_histogram(leat_event_writer *w, int64_t step, const char *tag,
                                  const float *values, size_t n, leat_error *err);
+// The graph, a serialised tensorflow.GraphDef.
+leat_status leat_event_graph(leat_event_writer *w, leat_str graph_def, leat_error *err);
 leat_status leat_event_flush(leat_event_writer *w, leat_error *err);
 leat_status leat_event_close(leat_event_writer *w,
                              leat_error *err);  // flushes, syncs, frees; NULL allowed

@@ -17,6 +17,12 @@ static const struct {
              [22] = {LEAT_DTYPE_U32, 16},  [23] = {LEAT_DTYPE_U64, 17}};
 enum { TYPES = sizeof types / sizeof *types };
 
+int leat_tensor_proto_type(leat_dtype dtype) {
+  for (int i = 1; i < TYPES; i++)
+    if (types[i].dtype == dtype) return i;
+  return 0;
+}
+
 typedef struct proto_tensor {
   uint64_t type;
   int rank;

@@ -6,6 +6,8 @@
 #include "base/str.h"
 #include "leat/tensor.h"
 
+// tensorflow.DataType of a dtype; 0 (DT_INVALID) for none.
+int leat_tensor_proto_type(leat_dtype dtype);
 // Values come from tensor_content or from the list of the type; a short list repeats its last
 // value. Complex and quantised types are refused.
 leat_status leat_tensor_proto_parse(leat_tensor **out, leat_str message, leat_error *err);

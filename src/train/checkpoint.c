@@ -15,20 +15,28 @@
 typedef struct number_field {
   const char *name;
   int64_t *value;
+  double *real;
 } number_field;
 
-enum { STATE_FIELDS = 9, NEEDED_FIELDS = 8 };  // those that came later are 0 where they lack
+enum { STATE_FIELDS = 15, NEEDED_FIELDS = 8 };  // those that came later are 0 where they lack
 
 static void state_fields(leat_progress *p, int64_t *seed, number_field f[STATE_FIELDS]) {
-  f[0] = (number_field){"step", &p->step};
-  f[1] = (number_field){"seed", seed};
-  f[2] = (number_field){"epoch", &p->position.epoch};
-  f[3] = (number_field){"block", &p->position.block};
-  f[4] = (number_field){"file", &p->position.start.file};
-  f[5] = (number_field){"offset", &p->position.start.offset};
-  f[6] = (number_field){"line", &p->position.start.line};
-  f[7] = (number_field){"index", &p->position.index};
-  f[8] = (number_field){"skipped", &p->position.start.skipped};
+  const number_field all[STATE_FIELDS] = {{"step", &p->step, NULL},
+                                          {"seed", seed, NULL},
+                                          {"epoch", &p->position.epoch, NULL},
+                                          {"block", &p->position.block, NULL},
+                                          {"file", &p->position.start.file, NULL},
+                                          {"offset", &p->position.start.offset, NULL},
+                                          {"line", &p->position.start.line, NULL},
+                                          {"index", &p->position.index, NULL},
+                                          {"skipped", &p->position.start.skipped, NULL},
+                                          {"stop_best", NULL, &p->stop.best},
+                                          {"stop_best_step", &p->stop.best_step, NULL},
+                                          {"stop_stale", &p->stop.stale, NULL},
+                                          {"export_best", NULL, &p->best.best},
+                                          {"export_best_step", &p->best.best_step, NULL},
+                                          {"export_stale", &p->best.stale, NULL}};
+  memcpy(f, all, sizeof all);
 }
 
 static leat_status write_state(const char *dir, const leat_progress *progress, leat_error *err) {
@@ -39,8 +47,13 @@ static leat_status write_state(const char *dir, const leat_progress *progress, l
   leat_json_writer w = {.out = &text, .indent = 2};
   state_fields(&copy, &seed, fields);
   leat_json_open(&w, '{');
-  for (int i = 0; i < STATE_FIELDS; i++)
-    leat_json_key(&w, leat_str_of(fields[i].name)), leat_json_i64(&w, *fields[i].value);
+  for (int i = 0; i < STATE_FIELDS; i++) {
+    leat_json_key(&w, leat_str_of(fields[i].name));
+    if (fields[i].real)
+      leat_json_f64(&w, *fields[i].real);
+    else
+      leat_json_i64(&w, *fields[i].value);
+  }
   leat_json_close(&w, '}');
   leat_buf_char(&text, '\n');
   char *path = leat_path_join(dir, "state.json");
@@ -61,15 +74,15 @@ static leat_status parse_state(leat_json *json, leat_progress *progress, leat_er
   if (!status && event != LEAT_JSON_OBJECT)
     status = leat_json_fail(json, err, "an object was expected");
   while (!status && !(status = leat_json_next(json, &event, err)) && event == LEAT_JSON_KEY) {
-    int64_t *to = NULL;
+    const number_field *f = NULL;
     for (int i = 0; i < STATE_FIELDS; i++)
-      if (leat_str_eq(json->text, leat_str_of(fields[i].name)))
-        to = fields[i].value, seen |= 1 << i;
+      if (leat_str_eq(json->text, leat_str_of(fields[i].name))) f = &fields[i], seen |= 1 << i;
     if ((status = leat_json_next(json, &event, err))) break;
-    if (!to)
+    if (!f)
       status = leat_json_skip(json, event, err);
-    else if (event != LEAT_JSON_NUMBER || !leat_parse_i64(json->text, to))
-      status = leat_json_fail(json, err, "a whole number was expected");
+    else if (event != LEAT_JSON_NUMBER || !(f->real ? leat_parse_f64(json->text, f->real)
+                                                    : leat_parse_i64(json->text, f->value)))
+      status = leat_json_fail(json, err, "a %s was expected", f->real ? "number" : "whole number");
   }
   if (!status && (~seen & ((1 << NEEDED_FIELDS) - 1)))
     status = leat_json_fail(json, err, "a field is missing");

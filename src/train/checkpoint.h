@@ -9,10 +9,18 @@
 #include "leat/engine.h"
 #include "train/input.h"
 
+// A watched metric so far.
+typedef struct leat_watch {
+  double best;
+  int64_t best_step;  // 0: not evaluated yet
+  int64_t stale;      // evaluations since
+} leat_watch;
+
 typedef struct leat_progress {
   int64_t step;
   uint64_t seed;
   leat_input_position position;
+  leat_watch stop, best;  // early stopping, export of the best
 } leat_progress;
 
 leat_status leat_checkpoint_save(const char *job_dir, leat_graph *graph, const leat_state *state,

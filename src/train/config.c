@@ -3,28 +3,44 @@
 #include "train/config_read.h"
 
 #include "base/file.h"
+#include "train/label.h"
 
 #include <stdlib.h>
 
 const leat_config_field leat_config_fields[] = {
     {"estimator", "name", "",
-     "DNN, Linear, DNNLinearCombined or Baseline, with Classifier or Regressor behind it"},
+     "DNN, Linear, DNNLinearCombined, Baseline or Custom, with Classifier or Regressor behind it"},
+    {"head", "name", "by the label",
+     "binary, multi_class or multi_label; regression, logistic or poisson"},
+    {"loss", "name or mapping", "squared",
+     "of a regression: squared, absolute, huber: {delta: 1}, log_cosh, squared_log or percentage"},
+    {"label_smoothing", "number", "0", "of a classifier: share of the label given to all classes"},
+    {"class_weights", "list", "", "weights of the classes in training, by their ids"},
+    {"regularization", "mapping", "", "penalties added to the loss"},
+    {"regularization.l1", "number", "0", "times the sum of |w| over the dense kernels"},
+    {"regularization.l2", "number", "0", "times the sum of w^2 over the dense kernels"},
     {"hidden_units", "list", "", "units of each hidden layer (DNN)"},
     {"dnn_hidden_units", "list", "", "the same, by the combined estimators' name for it"},
     {"activation", "name", "relu", "relu, tanh, sigmoid, elu, selu, gelu, swish or linear"},
     {"dropout", "number", "0", "share of hidden units left out in training"},
     {"batch_norm", "bool", "false", "batch normalisation behind each hidden layer"},
+    {"layer_norm", "bool", "false", "layer normalisation behind each hidden layer"},
     {"optimizer", "name or mapping", "adagrad (linear: ftrl)", "of the one part, with settings"},
     {"dnn_optimizer", "name or mapping", "adagrad", "of the deep part of a combined estimator"},
     {"linear_optimizer", "name or mapping", "ftrl", "of its linear part"},
     {"dnn_feature_columns", "list", "all but crosses and buckets", "features of the deep part"},
     {"linear_feature_columns", "list", "all categories", "features of the linear part"},
     {"linear_sparse_combiner", "name", "sum", "sum, mean or sqrtn of several values in a row"},
-    {"loss_reduction", "name", "sum", "sum or mean of the batch's losses"},
+    {"loss_reduction", "name", "sum",
+     "of the batch: sum, mean (over the weights' sum), sum_over_batch_size or "
+     "sum_by_nonzero_weights"},
     {"weight_column", "text", "", "column of the rows' weights"},
     {"label", "mapping", "", "what is predicted"},
     {"label.column", "text", "", "column of the label"},
+    {"label.columns", "list", "", "several: numbers to predict, or 0 and 1 for each class"},
     {"label.vocabulary", "list", "", "classes in the order of their ids (classifiers)"},
+    {"label.n_classes", "int", "", "without vocabulary: the label is an integer below this"},
+    {"label.split", "character", "none", "between the classes of a multi_label column"},
     {"label.strip", "text", "\" \\t\"", "characters dropped at both ends of a label"},
     {"features", "mapping", "",
      "name: {numeric | buckets | vocabulary | hash | identity | cross: ..., embedding: n}"},
@@ -41,6 +57,9 @@ const leat_config_field leat_config_fields[] = {
     {"data.csv.skip_initial_space", "bool", "false", "spaces behind a delimiter are dropped"},
     {"data.train", "paths", "", "training files; globs allowed"},
     {"data.eval", "paths", "", "evaluation files"},
+    {"data.split", "number", "0",
+     "without data.eval: share of the training rows kept for evaluation, by a hash of their "
+     "values"},
     {"train", "mapping", "", "how to train"},
     {"train.batch_size", "int", "40", "rows a step"},
     {"train.steps", "int", "1000", "the global step to stop at"},
@@ -50,15 +69,33 @@ const leat_config_field leat_config_fields[] = {
     {"train.save_checkpoints_steps", "int", "1000", "steps between checkpoints"},
     {"train.keep_checkpoint_max", "int", "5", "checkpoints kept"},
     {"train.log_steps", "int", "100", "steps between progress lines and summaries"},
+    {"train.accumulate_steps", "int", "1", "batches whose mean gradient makes one step"},
     {"train.threads", "int", "1", "threads of the interpreter"},
     {"train.engine", "name", "interpreter",
      "interpreter, or native: loops built by the C compiler"},
     {"train.prefetch", "bool", "true", "a thread reads the next rows ahead"},
+    {"train.early_stopping", "mapping", "", "stops when evaluation gets no better"},
+    {"train.early_stopping.metric", "text", "loss", "what to watch"},
+    {"train.early_stopping.patience", "int", "5", "evaluations without a better value to stop at"},
+    {"train.early_stopping.min_delta", "number", "0", "what counts as better is more than this"},
+    {"warm_start_from", "mapping or path", "", "initial weights from another job or checkpoint"},
+    {"warm_start_from.checkpoint", "path", "", "a job directory or one of its ckpt-N"},
+    {"warm_start_from.variables", "list", "[.*]",
+     "regular expressions; variables whose names begin with a match are taken"},
+    {"warm_start_from.rename", "mapping", "", "variable here: its name there"},
     {"eval", "mapping", "", "how to evaluate"},
+    {"eval.every_steps", "int", "0", "training steps between evaluations; 0 = at the end alone"},
     {"eval.batch_size", "int", "train.batch_size", "rows a step"},
     {"eval.steps", "int", "0", "batches to evaluate; 0 = all"},
+    {"eval.style", "name", "tf1", "tf1 or keras: whose definition of AUC"},
+    {"eval.thresholds", "list", "", "of further accuracy, precision and recall"},
+    {"eval.metrics", "list", "",
+     "further ones: mean_absolute_error, root_mean_squared_error, mean_iou, top_3_accuracy, ..."},
     {"export", "mapping", "", "how to export"},
     {"export.name", "text", "estimator", "directory below export/"},
+    {"export.best", "text", "",
+     "metric: the model of each evaluation that is better than all before goes to export/best"},
+    {"export.keep", "int", "5", "exports of the best that are kept"},
     {NULL, NULL, NULL, NULL},
 };
 
@@ -66,7 +103,9 @@ const leat_config_field leat_config_fields[] = {
 static const struct {
   const char *name;
   bool dnn, linear, regressor;
-} estimators[] = {{"DNNClassifier", true, false, false},
+} estimators[] = {{"CustomClassifier", true, false, false},
+                  {"CustomRegressor", true, false, true},
+                  {"DNNClassifier", true, false, false},
                   {"DNNRegressor", true, false, true},
                   {"LinearClassifier", false, true, false},
                   {"LinearRegressor", false, true, true},
@@ -90,6 +129,7 @@ static leat_status read_kind(leat_config *c, leat_error *err) {
   leat_buf_deinit(&list);
   c->has_part[LEAT_PART_DNN] = estimators[which].dnn;
   c->has_part[LEAT_PART_LINEAR] = estimators[which].linear;
+  c->custom = strncmp(estimators[which].name, "Custom", 6) == 0;
   c->head = estimators[which].regressor ? LEAT_HEAD_REGRESSION : LEAT_HEAD_BINARY;
   return status;
 }
@@ -98,8 +138,9 @@ static leat_status read_units(leat_config *c, leat_error *err) {
   const leat_yaml_node *root = c->yaml.root, *units = leat_yaml_get(root, "hidden_units");
   bool dnn = c->has_part[LEAT_PART_DNN];
   if (!units) units = leat_yaml_get(root, "dnn_hidden_units");
-  if (!dnn && units) return leat_yaml_fail(&c->yaml, units, err, "only a DNN has hidden units");
-  if (dnn && (!units || units->kind != LEAT_YAML_SEQUENCE))
+  if ((!dnn || c->custom) && units)
+    return leat_yaml_fail(&c->yaml, units, err, "only a DNN has hidden units");
+  if (dnn && !c->custom && (!units || units->kind != LEAT_YAML_SEQUENCE))
     return leat_yaml_fail(&c->yaml, units ? units : root, err,
                           "hidden_units: a list such as [100, 70, 50, 25] was expected");
   for (size_t i = 0; units && i < units->count; i++) {
@@ -119,13 +160,13 @@ static leat_status read_estimator(leat_config *c, leat_error *err) {
   if (!status) status = read_units(c, err);
   static const char *const activations[] = {"relu", "tanh", "sigmoid", "elu",
                                             "selu", "gelu", "swish",   "linear"};
-  static const char *const reductions[] = {"sum", "mean"};
   static const char *const combiners[] = {"mean", "sum", "sqrtn"};
   int activation = 0, reduction = 0, combiner = LEAT_COMBINER_SUM;
   if (!status && (node = leat_yaml_get(root, "activation")))
     status = leat__config_choose(c, node, activations, 8, &activation, err);
   if (!status && (node = leat_yaml_get(root, "loss_reduction")))
-    status = leat__config_choose(c, node, reductions, 2, &reduction, err);
+    status = leat__config_choose(c, node, leat_reduction_names + 1, LEAT_REDUCTION_COUNT - 1,
+                                 &reduction, err);
   if (!status && (node = leat_yaml_get(root, "linear_sparse_combiner")))
     status = leat__config_choose(c, node, combiners, 3, &combiner, err);
   if (!status && (node = leat_yaml_get(root, "dropout")))
@@ -134,39 +175,14 @@ static leat_status read_estimator(leat_config *c, leat_error *err) {
     status = leat_yaml_fail(&c->yaml, node, err, "dropout is a share from 0 to below 1");
   if (!status && (node = leat_yaml_get(root, "batch_norm")))
     status = leat_yaml_bool(&c->yaml, node, &c->batch_norm, err);
+  if (!status && (node = leat_yaml_get(root, "layer_norm")))
+    status = leat_yaml_bool(&c->yaml, node, &c->layer_norm, err);
   if (!status && (node = leat_yaml_get(root, "weight_column")))
     status = leat_yaml_str(&c->yaml, node, &c->weight_column, err);
   c->linear_combiner = (leat_combiner)combiner;
   c->activation = (leat_activation)activation;
-  c->mean_loss = reduction == 1;
+  c->reduction = (leat_reduction)(reduction + 1);
   return status;
-}
-
-static leat_status read_label(leat_config *c, leat_error *err) {
-  const leat_yaml_node *label = leat_yaml_get(c->yaml.root, "label");
-  if (!label) return leat_yaml_fail(&c->yaml, c->yaml.root, err, "no 'label'");
-  leat_status status = leat__config_check(c, label, "label", err);
-  const leat_yaml_node *column = leat_yaml_get(label, "column"),
-                       *words = leat_yaml_get(label, "vocabulary"),
-                       *strip = leat_yaml_get(label, "strip");
-  if (!status && !column)
-    status = leat_yaml_fail(&c->yaml, label, err, "the label has no 'column'");
-  if (!status) status = leat_yaml_str(&c->yaml, column, &c->label, err);
-  c->label_strip = LEAT_STR(" \t");
-  if (!status && strip) status = leat_yaml_str(&c->yaml, strip, &c->label_strip, err);
-  if (!status && words) status = leat__config_strings(c, words, &c->label_vocabulary, err);
-  if (status || c->head == LEAT_HEAD_REGRESSION) return status;
-  if (c->label_vocabulary.count < 2)
-    return leat_yaml_fail(&c->yaml, words ? words : label, err,
-                          "a classifier's label needs a 'vocabulary' of at least two classes");
-  if (c->label_vocabulary.count > 2) c->head = LEAT_HEAD_MULTI_CLASS;
-  for (size_t i = 0; i < c->label_vocabulary.count; i++)
-    for (size_t k = 0; k < i; k++)
-      if (leat_str_eq(c->label_vocabulary.at[i], c->label_vocabulary.at[k]))
-        return leat_yaml_fail(&c->yaml, words->items[i], err,
-                              "class '" LEAT_STR_FMT "' is listed twice",
-                              LEAT_STR_ARG(c->label_vocabulary.at[i]));
-  return LEAT_OK;
 }
 
 static leat_status read_char(const leat_config *c, const leat_yaml_node *section, const char *key,
@@ -196,7 +212,10 @@ static leat_status read_csv(leat_config *c, const leat_yaml_node *data, leat_err
   if (!status && rows->decimal && rows->decimal == rows->delimiter)
     status = leat_yaml_fail(&c->yaml, csv, err, "decimal sign and delimiter are the same");
   for (size_t i = 0; !status && i < names.count; i++)
-    if (!leat_vec_push(&c->columns, (leat_column){.name = names.at[i]}))
+    if (leat__config_column(c, names.at[i]) >= 0)
+      status = leat_yaml_fail(&c->yaml, columns, err, "column '" LEAT_STR_FMT "' is named twice",
+                              LEAT_STR_ARG(names.at[i]));
+    else if (!leat_vec_push(&c->columns, (leat_column){.name = names.at[i]}))
       status = leat__oom(err, sizeof(leat_column));
   leat_vec_deinit(&names);
   c->open_columns = !columns;
@@ -223,8 +242,8 @@ static leat_status type_column(leat_config *c, leat_str name, leat_dtype dtype, 
   int column;
   leat_status status = find_column(c, name, &column, err);
   if (status) return status;
-  if (at && at->kind == LEAT_YAML_MAPPING && leat_yaml_get(at, "column"))
-    at = leat_yaml_get(at, "column");
+  if (at && at->kind == LEAT_YAML_MAPPING)
+    at = leat_yaml_get(at, leat_yaml_get(at, "column") ? "column" : "columns");
   if (column < 0) return leat__config_no_column(c, at ? at : c->yaml.root, name, err);
   if (c->columns.at[column].dtype)
     return leat_yaml_fail(&c->yaml, at, err, "the %s '" LEAT_STR_FMT "' is a feature too", key,
@@ -254,8 +273,8 @@ static leat_status type_columns(leat_config *c, leat_error *err) {
     type_input(&c->columns.at[at], &c->inputs.at[i]);
     if (!leat_vec_push(&c->batch_columns, at)) status = leat__oom(err, sizeof at);
   }
-  leat_dtype label = c->head == LEAT_HEAD_REGRESSION ? LEAT_DTYPE_F32 : LEAT_DTYPE_STRING;
-  if (!status) status = type_column(c, c->label, label, "label", err);
+  for (size_t i = 0; !status && i < c->labels.count; i++)
+    status = type_column(c, c->labels.at[i], leat_label_dtype(c), "label", err);
   if (!status && c->weight_column.len)
     status = type_column(c, c->weight_column, LEAT_DTYPE_F32, "weight_column", err);
   c->rows.columns = c->columns.at;
@@ -291,50 +310,6 @@ static leat_status read_data(leat_config *c, leat_error *err) {
     status = leat__config_strings(c, node, &c->eval_files, err);
   if (!status) status = read_format(c, data, err);
   return status ? status : read_csv(c, data, err);
-}
-
-static leat_status read_engine(leat_config *c, const leat_yaml_node *node, leat_error *err) {
-  static const char *const names[] = {"interpreter", "native"};
-  int choice = LEAT_ENGINE_INTERPRETER;
-  leat_status status = node ? leat__config_choose(c, node, names, 2, &choice, err) : LEAT_OK;
-  c->engine = (leat_engine)choice;
-  return status;
-}
-
-static leat_status read_training(leat_config *c, leat_error *err) {
-  const leat_yaml_node *root = c->yaml.root, *train = leat_yaml_get(root, "train"),
-                       *eval = leat_yaml_get(root, "eval"), *out = leat_yaml_get(root, "export");
-  c->batch_size = 40, c->steps = 1000, c->seed = 1, c->shuffle = 10000,
-  c->save_checkpoints_steps = 1000;
-  c->keep_checkpoint_max = 5, c->log_steps = 100, c->threads = 1;
-  const struct {
-    const char *key;
-    int64_t *value, least;
-  } counts[] = {{"batch_size", &c->batch_size, 1},
-                {"steps", &c->steps, 0},
-                {"epochs", &c->epochs, 0},
-                {"seed", &c->seed, 0},
-                {"shuffle", &c->shuffle, 0},
-                {"save_checkpoints_steps", &c->save_checkpoints_steps, 1},
-                {"keep_checkpoint_max", &c->keep_checkpoint_max, 1},
-                {"log_steps", &c->log_steps, 1},
-                {"threads", &c->threads, 1}};
-  leat_status status = leat__config_check(c, train, "train", err);
-  for (size_t i = 0; !status && i < sizeof counts / sizeof *counts; i++)
-    status = leat__config_count(c, train, counts[i].key, counts[i].least, counts[i].value, err);
-  c->prefetch = true;
-  const leat_yaml_node *prefetch = leat_yaml_get(train, "prefetch");
-  if (!status && prefetch) status = leat_yaml_bool(&c->yaml, prefetch, &c->prefetch, err);
-  if (!status) status = read_engine(c, leat_yaml_get(train, "engine"), err);
-  c->eval_batch_size = c->batch_size;
-  if (!status) status = leat__config_check(c, eval, "eval", err);
-  if (!status) status = leat__config_count(c, eval, "batch_size", 1, &c->eval_batch_size, err);
-  if (!status) status = leat__config_count(c, eval, "steps", 0, &c->eval_steps, err);
-  if (!status) status = leat__config_check(c, out, "export", err);
-  c->export_name = LEAT_STR("estimator");
-  const leat_yaml_node *name = leat_yaml_get(out, "name");
-  if (!status && name) status = leat_yaml_str(&c->yaml, name, &c->export_name, err);
-  return status;
 }
 
 // --- Overrides -----------------------------------------------------------------------------------
@@ -389,12 +364,12 @@ leat_status leat_config_parse(leat_config *c, leat_str text, const char *file,
   for (size_t i = 0; !status && i < count; i++) status = apply_override(c, &overrides[i], err);
   if (!status) status = leat__config_check(c, c->yaml.root, "", err);
   if (!status) status = read_estimator(c, err);
-  if (!status) status = read_label(c, err);
+  if (!status) status = leat__config_label(c, err);
   if (!status) status = read_data(c, err);
   if (!status) status = leat__config_features(c, err);
   if (!status) status = leat__config_optimizers(c, err);
   if (!status) status = type_columns(c, err);
-  if (!status) status = read_training(c, err);
+  if (!status) status = leat__config_train(c, err);
   if (status) leat_config_deinit(c);
   return status;
 }
@@ -414,7 +389,13 @@ void leat_config_deinit(leat_config *c) {
   for (int i = 0; i < LEAT_PART_COUNT; i++) leat_vec_deinit(&c->part_features[i]);
   leat_vec_deinit(&c->inputs);
   leat_vec_deinit(&c->hidden_units);
+  leat_vec_deinit(&c->labels);
   leat_vec_deinit(&c->label_vocabulary);
+  leat_vec_deinit(&c->class_weights);
+  leat_vec_deinit(&c->thresholds);
+  leat_vec_deinit(&c->extra_metrics);
+  leat_vec_deinit(&c->warm_start.variables);
+  leat_vec_deinit(&c->warm_start.renamed);
   leat_vec_deinit(&c->columns);
   leat_vec_deinit(&c->batch_columns);
   leat_vec_deinit(&c->train_files);

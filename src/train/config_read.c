@@ -37,7 +37,7 @@ leat_status leat__config_check(const leat_config *c, const leat_yaml_node *node,
 
 leat_status leat__config_choose(const leat_config *c, const leat_yaml_node *node,
                                 const char *const *names, int count, int *out, leat_error *err) {
-  leat_str known[16], text;
+  leat_str known[32], text;
   leat_status status = leat_yaml_str(&c->yaml, node, &text, err);
   if (status) return status;
   for (int i = 0; i < count; i++) {
@@ -82,6 +82,20 @@ leat_status leat__config_strings(const leat_config *c, const leat_yaml_node *nod
         &c->yaml, node->kind == LEAT_YAML_SEQUENCE ? node->items[i] : node, &text, err);
     if (status) return status;
     if (!leat_vec_push(strs, text)) return leat__oom(err, sizeof text);
+  }
+  return LEAT_OK;
+}
+
+leat_status leat__config_numbers(const leat_config *c, const leat_yaml_node *node, void *list,
+                                 leat_error *err) {
+  LEAT_VEC(double) *numbers = list;
+  size_t count = node->kind == LEAT_YAML_SEQUENCE ? node->count : 1;
+  for (size_t i = 0; i < count; i++) {
+    double x;
+    leat_status status =
+        leat_yaml_f64(&c->yaml, node->kind == LEAT_YAML_SEQUENCE ? node->items[i] : node, &x, err);
+    if (status) return status;
+    if (!leat_vec_push(numbers, x)) return leat__oom(err, sizeof x);
   }
   return LEAT_OK;
 }

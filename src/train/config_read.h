@@ -20,6 +20,9 @@ leat_status leat__config_count(const leat_config *c, const leat_yaml_node *secti
 // A scalar or a list of scalars; list is a LEAT_VEC(leat_str).
 leat_status leat__config_strings(const leat_config *c, const leat_yaml_node *node, void *list,
                                  leat_error *err);
+// A list of numbers, or one number; list is a LEAT_VEC(double).
+leat_status leat__config_numbers(const leat_config *c, const leat_yaml_node *node, void *list,
+                                 leat_error *err);
 int leat__config_column(const leat_config *c, leat_str name);  // of the files; -1: none
 // "The data have no column ...", with the nearest.
 leat_status leat__config_no_column(const leat_config *c, const leat_yaml_node *at, leat_str name,
@@ -29,5 +32,10 @@ leat_status leat__config_no_column(const leat_config *c, const leat_yaml_node *a
 leat_status leat__config_features(leat_config *c, leat_error *err);
 // optimizer, dnn_optimizer, linear_optimizer. Needs the features.
 leat_status leat__config_optimizers(leat_config *c, leat_error *err);
+
+// label, head, loss and what depends on them. Needs the estimator's kind.
+leat_status leat__config_label(leat_config *c, leat_error *err);
+// train, eval, export, data.split, warm_start_from. Needs the files.
+leat_status leat__config_train(leat_config *c, leat_error *err);
 
 #endif

@@ -13,6 +13,7 @@ typedef struct leat_estimator {
   leat_func *reset;    // (): zeroes the metrics
   leat_func *eval;     // (features..., label): adds a batch to the metrics
   leat_func *result;   // () -> metrics by name, f64 scalars in alphabetical order
+  leat_func *summary;  // (features..., label) -> average_loss, and what event files show by tag
   leat_func *predict;  // (features...) -> TensorFlow's prediction keys
 } leat_estimator;
 

@@ -3,9 +3,11 @@
 #include "train/input.h"
 
 #include "base/file.h"
+#include "base/fingerprint.h"
 #include "base/map.h"
 #include "base/worker.h"
 #include "engine/vec.h"
+#include "train/label.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -16,6 +18,7 @@ typedef struct block {    // rows that are shuffled together
   leat_tensor **columns;  // by column of a batch
   int64_t rows;
   int64_t *order;          // of taking
+  int64_t count;           // how many are taken: all, or one side of the split
   leat_row_place *places;  // by row
   leat_input_position at;  // its start
   bool ended;              // no block: the data have ended
@@ -32,10 +35,12 @@ struct leat_input_source {
   uint64_t seed;
   int columns;       // of a batch: inputs, the label, weights
   leat_map classes;  // of the label
+  leat_side side;
   // The reader.
   leat_rows *rows;
   leat_tensor **all;         // columns of the file
   leat_input_position next;  // of the block to read
+  int64_t pass_count;        // rows taken of this pass
   block ahead;
   // The consumer.
   block now;
@@ -133,7 +138,7 @@ static void empty_block(block *b, int columns) {
     leat_tensor_unref(b->columns[i]);
     b->columns[i] = NULL;
   }
-  b->rows = 0;
+  b->rows = b->count = 0;
   b->ended = false;
 }
 
@@ -158,19 +163,58 @@ void leat_source_close(leat_input_source *s) {
 }
 
 // --- Blocks -------------------------------------------------------------------------------------
+void leat_source_take(leat_input_source *s, leat_side side) { s->side = side; }
+
+static int64_t width_of(const leat_tensor *t) {
+  return leat_tensor_rank(t) == 2 ? leat_tensor_dims(t)[1] : 1;
+}
+
+// The bytes of a value; none for what pads a row of several.
+static leat_str value_bytes(const leat_tensor *t, int64_t i, bool padded) {
+  leat_dtype dtype = leat_tensor_dtype(t);
+  if (dtype == LEAT_DTYPE_STRING) return leat_tensor_str(t, i);
+  size_t size = (size_t)leat_dtype_bytes(dtype);
+  const char *at = (const char *)leat_tensor_data(t) + size * (size_t)i;
+  bool missing = dtype == LEAT_DTYPE_F32 ? isnan(((const float *)leat_tensor_data(t))[i])
+                                         : ((const int64_t *)leat_tensor_data(t))[i] == -1;
+  return (leat_str){at, padded && missing ? 0 : size};
+}
+
+// A share of [0, 1) that depends on the values of row i alone.
+static double share_of(const leat_input_source *s, const block *b, int64_t i) {
+  uint64_t hash = 0;
+  for (int c = 0; c < s->columns; c++) {
+    int64_t width = width_of(b->columns[c]);
+    for (int64_t k = 0; k < width; k++) {
+      leat_str bytes = value_bytes(b->columns[c], i * width + k, width > 1);
+      if (bytes.len || width == 1) hash = leat_fingerprint_cat64(hash, leat_fingerprint64(bytes));
+    }
+  }
+  return (double)(hash >> 11) * 0x1p-53;
+}
+
+static void choose(leat_input_source *s, block *b) {
+  b->count = 0;
+  for (int64_t i = 0; i < b->rows; i++) {
+    bool eval = s->side != LEAT_SIDE_BOTH && share_of(s, b, i) < s->config->split;
+    if (s->side == LEAT_SIDE_BOTH || eval == (s->side == LEAT_SIDE_EVAL)) b->order[b->count++] = i;
+  }
+  s->pass_count += b->count;
+}
+
 // Fisher-Yates with words of Philox(seed; epoch, block).
-static leat_status permute(const leat_input_source *s, block *b, leat_error *err) {
+static leat_status permute(leat_input_source *s, block *b, leat_error *err) {
   int64_t *order = leat__realloc(b->order, sizeof *order * (size_t)(b->rows + 1));
   if (!order) return leat__oom(err, sizeof *order * (size_t)b->rows);
   b->order = order;
-  for (int64_t i = 0; i < b->rows; i++) order[i] = i;
+  choose(s, b);
   if (s->shuffle < 2) return LEAT_OK;
   uint32_t *words = leat__alloc(sizeof *words * 2 * (size_t)(b->rows + 1));
   if (!words) return leat__oom(err, sizeof *words * (size_t)b->rows);
   const uint32_t key[2] = {(uint32_t)s->seed, (uint32_t)(s->seed >> 32)};
-  leat__vec()->philox(words, 0, 2 * (size_t)b->rows, key, 0x73687566u, (uint32_t)b->at.epoch,
+  leat__vec()->philox(words, 0, 2 * (size_t)b->count, key, 0x73687566u, (uint32_t)b->at.epoch,
                       (uint32_t)b->at.block);
-  for (int64_t i = b->rows - 1; i > 0; i--) {
+  for (int64_t i = b->count - 1; i > 0; i--) {
     uint64_t word = (uint64_t)words[2 * i] << 32 | words[2 * i + 1];
     int64_t k = (int64_t)(((unsigned __int128)word * (uint64_t)(i + 1)) >> 64);
     int64_t kept = order[i];
@@ -181,23 +225,15 @@ static leat_status permute(const leat_input_source *s, block *b, leat_error *err
   return LEAT_OK;
 }
 
-// A label outside of its vocabulary is reported with its place in the file.
+// Labels that are not good are reported with their place in the file.
 static leat_status check_labels(const leat_input_source *s, const block *b, leat_error *err) {
-  const leat_tensor *label = b->columns[s->config->inputs.count];
-  if (s->config->head == LEAT_HEAD_REGRESSION) return LEAT_OK;
+  leat_tensor *const *labels = &b->columns[s->config->inputs.count];
   for (int64_t i = 0; i < b->rows; i++) {
-    leat_str text = leat_str_strip(leat_tensor_str(label, i), s->config->label_strip);
-    if (leat_map_find(&s->classes, text)) continue;
+    leat_status status = leat_label_check(s->config, &s->classes, labels, i, err);
+    if (!status) continue;
     char place[PLACE];
     leat_rows_place_text(s->rows, b->places[i], place, sizeof place);
-    if (!text.len)
-      return leat_error_set(err, LEAT_INVALID_ARGUMENT,
-                            "%s: " LEAT_STR_FMT ": the label is missing", place,
-                            LEAT_STR_ARG(s->config->label));
-    return leat_error_set(err, LEAT_INVALID_ARGUMENT,
-                          "%s: " LEAT_STR_FMT ": '" LEAT_STR_FMT
-                          "' is not in the label's vocabulary",
-                          place, LEAT_STR_ARG(s->config->label), LEAT_STR_ARG(text));
+    return leat_error_prepend(err, status, "%s", place);
   }
   return LEAT_OK;
 }
@@ -244,7 +280,11 @@ static leat_status read_block(leat_input_source *s, block *b, leat_error *err) {
   if (status || b->rows) return status;
   if (s->next.block == 0)
     return leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s: no rows", s->paths.at[0]);
+  if (s->pass_count == 0)
+    return leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s: data.split leaves no rows to %s",
+                          s->paths.at[0], s->side == LEAT_SIDE_EVAL ? "evaluate" : "train on");
   if (!s->repeat) return b->ended = true, LEAT_OK;
+  s->pass_count = 0;
   status = leat_rows_rewind(s->rows, err);
   s->next = (leat_input_position){.epoch = s->next.epoch + 1};
   if (!status) s->next.start = leat_rows_tell(s->rows);
@@ -287,10 +327,6 @@ typedef struct part {  // rows of one block that go into a batch
   int64_t *order;
   int64_t count;
 } part;
-
-static int64_t width_of(const leat_tensor *t) {
-  return leat_tensor_rank(t) == 2 ? leat_tensor_dims(t)[1] : 1;
-}
 
 // Rows one behind the other; shorter ones are padded with what means "missing".
 static void take_numbers(const leat_tensor *from, const int64_t *order, int64_t count, char *to,
@@ -390,9 +426,10 @@ leat_status leat_source_next(leat_input_source *s, int64_t size, leat_tensor **o
   }
   s->taken_count = 0;
   while (!status && have < size && count < MAX_PARTS) {
-    if (s->index >= s->now.rows && !s->now.ended) status = next_block(s, err);
+    if (s->index >= s->now.count && !s->now.ended) status = next_block(s, err);
     if (status || s->now.ended) break;
-    int64_t left = s->now.rows - s->index, take = left < size - have ? left : size - have;
+    int64_t left = s->now.count - s->index, take = left < size - have ? left : size - have;
+    if (!take) continue;
     status = keep_part(s, take, &parts[count++], err);
     s->index += take;
     have += take;
@@ -416,6 +453,7 @@ leat_input_position leat_source_tell(const leat_input_source *s) {
 leat_status leat_source_seek(leat_input_source *s, leat_input_position position, leat_error *err) {
   leat_worker_wait(s->worker);
   s->reading = false;
+  s->pass_count = 1;  // the blocks before are not known
   empty_block(&s->now, s->columns);
   s->next = position;
   s->next.index = 0;
@@ -423,10 +461,10 @@ leat_status leat_source_seek(leat_input_source *s, leat_input_position position,
   s->index = 0;
   leat_status status = leat_rows_seek(s->rows, position.start, err);
   if (!status && position.index) status = next_block(s, err);
-  if (!status && position.index > s->now.rows)
+  if (!status && position.index > s->now.count)
     return leat_error_set(err, LEAT_DATA_LOSS,
                           "the training data have changed: row %lld of a block of %lld",
-                          (long long)position.index, (long long)s->now.rows);
+                          (long long)position.index, (long long)s->now.count);
   s->index = position.index;
   return status;
 }

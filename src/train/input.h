@@ -24,6 +24,10 @@ typedef struct leat_input_source leat_input_source;
 leat_status leat_source_open(leat_input_source **out, const leat_config *config,
                              const leat_str *files, size_t file_count, int64_t shuffle, bool repeat,
                              uint64_t seed, leat_error *err);
+// Which rows to take where data.split parts them: by a hash of their values, so a row stays on its
+// side wherever it stands. Called before the first batch.
+typedef enum leat_side { LEAT_SIDE_BOTH, LEAT_SIDE_TRAIN, LEAT_SIDE_EVAL } leat_side;
+void leat_source_take(leat_input_source *s, leat_side side);
 void leat_source_close(leat_input_source *s);
 // The next batch of up to `size` rows (see leat_config_batch_size; the caller drops the
 // references). *rows 0 at the end of the data.

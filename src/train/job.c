@@ -1,24 +1,15 @@
-// A training job: the loop around the step function.
+// A training job: opening it, its state, and what it exports.
 // SPDX-License-Identifier: Apache-2.0
-#include "train/job.h"
+#include "train/job_impl.h"
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "formats/event.h"
+#include "formats/number.h"
 #include "leat/model.h"
+#include "train/warm_start.h"
 
 #include <stdio.h>
-
-struct leat_job {
-  leat_config *config;
-  leat_job_options options;
-  char *dir;
-  leat_estimator e;
-  leat_state *state;
-  leat_exec *step, *eval, *reset, *result;
-  leat_progress progress;  // of the newest step
-  int64_t saved_step;      // of the newest checkpoint, -1 = none
-};
+#include <unistd.h>
 
 // --- Opening ------------------------------------------------------------------------------------
 static bool needs_analysis(const leat_config *c) {
@@ -27,16 +18,15 @@ static bool needs_analysis(const leat_config *c) {
   return false;
 }
 
-static leat_status analyse(leat_config *c, leat_error *err) {
+static leat_status analyse(leat_job *job, leat_error *err) {
+  leat_config *c = job->config;
   leat_input_source *source = NULL;
   leat_analysis *analysis = NULL;
   int count = leat_config_batch_size(c);
   leat_tensor **columns = leat__calloc((size_t)count + 1, sizeof *columns);
   int64_t rows = 1;
   leat_status status = columns ? LEAT_OK : leat__oom(err, sizeof *columns);
-  if (!status)
-    status =
-        leat_source_open(&source, c, c->train_files.at, c->train_files.count, 0, false, 0, err);
+  if (!status) status = leat__job_train_source(&source, job, false, err);
   if (!status) status = leat_analysis_new(&analysis, &c->features, &c->inputs, err);
   while (!status && rows) {
     status = leat_source_next(source, 8192, columns, &rows, err);
@@ -57,7 +47,7 @@ static leat_status prepare_features(leat_job *job, bool train, leat_error *err) 
   if (!train)
     return leat_error_set(err, LEAT_FAILED_PRECONDITION,
                           "%s: no analysis.json: not a job directory that was trained", job->dir);
-  status = analyse(job->config, err);
+  status = analyse(job, err);
   return status ? status : leat_analysis_save(job->dir, job->config, err);
 }
 
@@ -69,6 +59,8 @@ static leat_status run_init(leat_job *job, leat_error *err) {
   if (!status) status = leat_exec_new(&exec, job->e.init, NULL, err);
   if (!status) status = leat_exec_run(exec, job->state, &seed, 1, NULL, err);
   job->progress = (leat_progress){.seed = value};
+  if (!status && job->config->warm_start.checkpoint.len)
+    status = leat_warm_start_run(job->config, job->e.graph, job->state, err);
   leat_exec_free(exec);
   leat_tensor_unref(seed);
   return status;
@@ -89,18 +81,46 @@ static leat_status restore(leat_job *job, bool train, leat_error *err) {
   return status;
 }
 
+// Physical memory; 0 where the system does not tell.
+static double memory_bytes(void) {
+  long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+  return pages > 0 && size > 0 ? (double)pages * (double)size : 0;
+}
+
+// Variables that cannot fit are refused before the system runs out of memory.
+static leat_status check_memory(const leat_graph *graph, leat_error *err) {
+  double total = 0, most = 0, have = memory_bytes();
+  const leat_var *largest = NULL;
+  for (size_t i = 0; i < leat_graph_var_count(graph); i++) {
+    leat_type type = leat_var_type(leat_graph_var_at(graph, i));
+    double bytes = (double)leat_dtype_bits(type.dtype) / 8;
+    for (int k = 0; k < type.shape.rank; k++) bytes *= (double)type.shape.dims[k];
+    if (bytes > most) most = bytes, largest = leat_graph_var_at(graph, i);
+    total += bytes;
+  }
+  if (have <= 0 || total < have) return LEAT_OK;
+  return leat_error_set(err, LEAT_RESOURCE_EXHAUSTED,
+                        "the model's variables need %.0f GB, this machine has %.0f; the largest is "
+                        "'%s' with %.0f GB",
+                        total * 1e-9, have * 1e-9, leat_var_name(largest), most * 1e-9);
+}
+
 static leat_status start(leat_job *job, bool train, leat_error *err) {
   leat_exec_options options = {.engine = job->config->engine, .threads = (int)job->config->threads};
   leat_status status = LEAT_OK;
   if (train && job->options.overwrite) status = leat_dir_remove(job->dir, err);
   if (!status && train) status = leat_dir_make(job->dir, err);
   if (!status) status = prepare_features(job, train, err);
+  if (!status && train) status = leat_vocabularies_save(job->dir, job->config, err);
   if (!status) status = leat_estimator_build(&job->e, job->config, false, err);
+  if (!status) status = leat__job_check_watches(job, err);
+  if (!status) status = check_memory(job->e.graph, err);
   if (!status) status = leat_state_new(&job->state, job->e.graph, err);
   if (!status) status = restore(job, train, err);
   if (!status) status = leat_exec_new(&job->step, job->e.step, &options, err);
   if (!status) status = leat_exec_new(&job->eval, job->e.eval, &options, err);
   if (!status) status = leat_exec_new(&job->reset, job->e.reset, NULL, err);
+  if (!status) status = leat_exec_new(&job->summary, job->e.summary, &options, err);
   return status ? status : leat_exec_new(&job->result, job->e.result, NULL, err);
 }
 
@@ -124,6 +144,8 @@ void leat_job_close(leat_job *job) {
   leat_exec_free(job->eval);
   leat_exec_free(job->reset);
   leat_exec_free(job->result);
+  leat_exec_free(job->summary);
+  leat_event_close(job->eval_events, NULL);
   leat_state_free(job->state);
   leat_estimator_deinit(&job->e);
   leat__free(job->dir);
@@ -135,200 +157,32 @@ int64_t leat_job_step(const leat_job *job) { return job->progress.step; }
 leat_state *leat_job_state(const leat_job *job) { return job->state; }
 const leat_estimator *leat_job_estimator(const leat_job *job) { return &job->e; }
 
-// --- Training -----------------------------------------------------------------------------------
-typedef struct trainer {
-  leat_job *job;
-  leat_input_source *source;
-  leat_event_writer *events;
-  leat_tensor **batch;
-  int columns;
-  int64_t rows, started, first_step, last_log;
-  int64_t report_ns;
-  double loss;
-} trainer;
-
-static void drop_batch(trainer *t) {
-  for (int i = 0; t->batch && i < t->columns; i++)
-    leat_tensor_unref(t->batch[i]), t->batch[i] = NULL;
-}
-
-static leat_status save(leat_job *job, leat_error *err) {
-  if (job->saved_step == job->progress.step) return LEAT_OK;
-  leat_status status = leat_checkpoint_save(job->dir, job->e.graph, job->state, &job->progress,
-                                            job->config->keep_checkpoint_max, err);
-  if (!status) job->saved_step = job->progress.step;
-  return status;
-}
-
-// A loss that is not finite: the step, which changed nothing, runs again and is watched.
-static leat_status explain_nan(trainer *t, leat_error *err) {
-  leat_job *job = t->job;
-  char first[320], last[320];
-  leat_error inner = {0};
-  leat_exec *exec = NULL;
-  leat_tensor *out = NULL;
-  leat_source_place(t->source, 0, first, sizeof first);
-  leat_source_place(t->source, t->rows - 1, last, sizeof last);
-  leat_exec_options options = {.check_numerics = true};
-  if (!leat_exec_new(&exec, job->e.step, &options, NULL))
-    leat_exec_run(exec, job->state, t->batch, t->columns, &out, &inner);
-  leat_tensor_unref(out);
-  leat_exec_free(exec);
-  return leat_error_set(err, LEAT_OUT_OF_RANGE,
-                        "step %lld: the loss is not finite: %s; batch of %lld rows from %s to %s; "
-                        "a smaller learning rate may help",
-                        (long long)job->progress.step + 1, inner.message, (long long)t->rows, first,
-                        last);
-}
-
-static leat_status one_step(trainer *t, bool *ended, leat_error *err) {
-  leat_job *job = t->job;
-  leat_tensor *loss = NULL;
-  leat_status status =
-      leat_source_next(t->source, job->config->batch_size, t->batch, &t->rows, err);
-  if (!status && !t->rows) return *ended = true, LEAT_OK;
-  if (!status) status = leat_exec_run(job->step, job->state, t->batch, t->columns, &loss, err);
-  if (status) {
-    char place[320];
-    if (err && strstr(err->message, LEAT_LOSS_NOT_FINITE)) return explain_nan(t, err);
-    if (t->rows) {
-      leat_source_place(t->source, 0, place, sizeof place);
-      return leat_error_prepend(err, status, "step %lld (batch from %s)",
-                                (long long)job->progress.step + 1, place);
-    }
-    return status;
-  }
-  t->loss = (double)*(float *)leat_tensor_data(loss);
-  leat_tensor_unref(loss);
-  job->progress.step++;
-  job->progress.position = leat_source_tell(t->source);
-  return LEAT_OK;
-}
-
-static double speed(const trainer *t) {
-  double seconds = (double)(leat_clock_ns() - t->started) * 1e-9;
-  return seconds > 0 ? (double)(t->job->progress.step - t->first_step) / seconds : 0;
-}
-
-static leat_status summarise(trainer *t, leat_error *err) {
-  int64_t step = t->job->progress.step;
-  leat_status status = leat_event_scalar(t->events, step, "loss", (float)t->loss, err);
-  if (!status)
-    status = leat_event_scalar(
-        t->events, step, "average_loss",
-        (float)(t->job->config->mean_loss ? t->loss : t->loss / (double)t->rows), err);
-  if (!status) status = leat_event_scalar(t->events, step, "global_step/sec", (float)speed(t), err);
-  return status ? status : leat_event_flush(t->events, err);
-}
-
-static bool report(trainer *t, bool now) {
-  leat_job *job = t->job;
-  if (!job->options.progress) return true;
-  int64_t ns = leat_clock_ns();
-  if (!now && ns - t->report_ns < 100000000) return true;
-  t->report_ns = ns;
-  leat_job_progress p = {job->progress.step, job->config->steps, t->loss, speed(t)};
-  return job->options.progress(job->options.context, &p);
-}
-
-static leat_status loop(trainer *t, leat_error *err) {
-  leat_job *job = t->job;
-  const leat_config *c = job->config;
-  bool ended = false, stopped = false;
-  leat_status status = LEAT_OK;
-  while (!status && !ended && !stopped && job->progress.step < c->steps) {
-    status = one_step(t, &ended, err);
-    if (status || ended) break;
-    if (c->epochs && job->progress.position.epoch >= c->epochs) ended = true;
-    int64_t step = job->progress.step;
-    bool log = step % c->log_steps == 0 || step == t->first_step + 1;
-    if (log) status = summarise(t, err);
-    if (!status && step % c->save_checkpoints_steps == 0) status = save(job, err);
-    stopped = !report(t, log && step % c->log_steps == 0);
-    drop_batch(t);
-  }
-  drop_batch(t);
-  if (!status) status = save(job, err);
-  if (!status) report(t, true);
-  return !status && stopped ? leat_error_set(err, LEAT_CANCELLED, "stopped at step %lld",
-                                             (long long)job->progress.step)
-                            : status;
-}
-
-leat_status leat_job_train(leat_job *job, leat_error *err) {
-  const leat_config *c = job->config;
-  trainer t = {.job = job,
-               .columns = leat_config_batch_size(c),
-               .first_step = job->progress.step,
-               .started = leat_clock_ns()};
-  if (job->progress.step >= c->steps) return LEAT_OK;
-  t.batch = leat__calloc((size_t)t.columns + 1, sizeof *t.batch);
-  leat_status status = t.batch ? LEAT_OK : leat__oom(err, sizeof *t.batch);
-  if (!status)
-    status = leat_source_open(&t.source, c, c->train_files.at, c->train_files.count, c->shuffle,
-                              true, job->progress.seed, err);
-  if (!status && job->progress.step)
-    status = leat_source_seek(t.source, job->progress.position, err);
-  if (!status) status = leat_event_open(&t.events, job->dir, err);
-  if (!status) status = loop(&t, err);
-  leat_event_close(t.events, NULL);
-  leat_source_close(t.source);
-  leat__free(t.batch);
-  return status;
-}
-
-// --- Evaluation ---------------------------------------------------------------------------------
-static leat_status write_metrics(leat_job *job, const leat_metric_values *m, leat_error *err) {
-  char *dir = leat_path_join(job->dir, "eval");
-  leat_event_writer *w = NULL;
-  leat_status status = dir ? leat_event_open(&w, dir, err) : leat__oom(err, 1);
-  for (int i = 0; !status && i < m->count; i++)
-    status = leat_event_scalar(w, m->global_step, m->names[i], (float)m->values[i], err);
-  if (w) {
-    leat_status closed = leat_event_close(w, status ? NULL : err);
-    if (!status) status = closed;
-  }
-  leat__free(dir);
-  return status;
-}
-
-static leat_status eval_batches(leat_job *job, leat_error *err) {
-  const leat_config *c = job->config;
-  leat_input_source *source = NULL;
-  int columns = leat_config_batch_size(c);
-  leat_tensor **batch = leat__calloc((size_t)columns + 1, sizeof *batch);
-  leat_status status = batch ? leat_exec_run(job->reset, job->state, NULL, 0, NULL, err)
-                             : leat__oom(err, sizeof *batch);
-  if (!status)
-    status = leat_source_open(&source, c, c->eval_files.at, c->eval_files.count, 0, false, 0, err);
-  for (int64_t done = 0; !status && (!c->eval_steps || done < c->eval_steps); done++) {
-    int64_t rows;
-    status = leat_source_next(source, c->eval_batch_size, batch, &rows, err);
-    if (!status && !rows) break;
-    if (!status) status = leat_exec_run(job->eval, job->state, batch, columns, NULL, err);
-    for (int i = 0; i < columns; i++) leat_tensor_unref(batch[i]), batch[i] = NULL;
-  }
-  leat_source_close(source);
-  leat__free(batch);
-  return status;
-}
-
-leat_status leat_job_evaluate(leat_job *job, leat_metric_values *out, leat_error *err) {
-  leat_tensor *values[LEAT_MAX_METRICS] = {NULL};
-  *out = (leat_metric_values){.count = leat_func_output_count(job->e.result),
-                              .global_step = job->progress.step};
-  leat_status status = eval_batches(job, err);
-  if (!status) status = leat_exec_run(job->result, job->state, NULL, 0, values, err);
-  for (int i = 0; !status && i < out->count; i++) {
-    out->names[i] = leat_func_output_name(job->e.result, i);
-    out->values[i] = *(double *)leat_tensor_data(values[i]);
-  }
-  for (int i = 0; i < LEAT_MAX_METRICS; i++) leat_tensor_unref(values[i]);
-  return status ? status : write_metrics(job, out, err);
-}
-
 // --- Export -------------------------------------------------------------------------------------
-leat_status leat_job_export(leat_job *job, char **path, leat_error *err) {
+static leat_status prune_exports(const char *parent, int64_t keep, leat_error *err) {
+  leat_paths names = {0};
+  leat_status status = leat_dir_list(parent, &names, err);
+  int64_t newest[64], count = 0;
+  for (size_t i = 0; !status && i < names.count; i++) {
+    int64_t at;
+    if (leat_parse_i64(leat_str_of(names.at[i]), &at) && count < 64) newest[count++] = at;
+  }
+  while (!status && count > keep) {  // the oldest goes
+    int64_t oldest = 0;
+    for (int64_t i = 1; i < count; i++)
+      if (newest[i] < newest[oldest]) oldest = i;
+    char name[32], *path;
+    snprintf(name, sizeof name, "%lld", (long long)newest[oldest]);
+    path = leat_path_join(parent, name);
+    status = path ? leat_dir_remove(path, err) : leat__oom(err, 1);
+    leat__free(path);
+    newest[oldest] = newest[--count];
+  }
+  leat_paths_deinit(&names);
+  return status;
+}
+
+leat_status leat__job_export(leat_job *job, leat_str name, int64_t keep, char **path,
+                             leat_error *err) {
   leat_estimator serving = {0};
   leat_state *state = NULL;
   *path = NULL;
@@ -343,11 +197,16 @@ leat_status leat_job_export(leat_job *job, char **path, leat_error *err) {
   int64_t seconds = (int64_t)leat_clock_wall();
   do {
     leat_buf_clear(&dir);
-    leat_buf_fmt(&dir, "%s/export/" LEAT_STR_FMT "/%lld", job->dir,
-                 LEAT_STR_ARG(job->config->export_name), (long long)seconds++);
+    leat_buf_fmt(&dir, "%s/export/" LEAT_STR_FMT "/%lld", job->dir, LEAT_STR_ARG(name),
+                 (long long)seconds++);
   } while (!dir.failed && leat_file_exists(dir.ptr));
   if (!status) status = leat_buf_status(&dir, err);
   if (!status) status = leat_model_save(dir.ptr, serving.predict, state, "predict", err);
+  if (!status && keep) {
+    char *parent = leat_path_dir(dir.ptr);
+    status = parent ? prune_exports(parent, keep, err) : leat__oom(err, 1);
+    leat__free(parent);
+  }
   if (!status)
     *path = dir.ptr;
   else
@@ -355,4 +214,8 @@ leat_status leat_job_export(leat_job *job, char **path, leat_error *err) {
   leat_state_free(state);
   leat_estimator_deinit(&serving);
   return status;
+}
+
+leat_status leat_job_export(leat_job *job, char **path, leat_error *err) {
+  return leat__job_export(job, job->config->export_name, 0, path, err);
 }

@@ -19,16 +19,9 @@ typedef struct leat_job_options {
   // Called now and then from the training thread; returning false stops training after a
   // checkpoint.
   bool (*progress)(void *context, const leat_job_progress *progress);
+  void (*evaluated)(void *context, const leat_metric_values *metrics);  // in training; or NULL
   void *context;
 } leat_job_options;
-
-enum { LEAT_MAX_METRICS = 16 };
-typedef struct leat_metric_values {
-  int count;
-  const char *names[LEAT_MAX_METRICS];  // owned by the job's graph
-  double values[LEAT_MAX_METRICS];
-  int64_t global_step;
-} leat_metric_values;
 
 // Opens a job: analyses the training data (or reads the analysis of before), builds the model, and
 // continues from the newest checkpoint or initialises. The config stays the caller's.

@@ -69,6 +69,7 @@ verdict optimizer_case(scene *s);
 verdict metric_case(scene *s);
 verdict feature_case(scene *s);
 verdict whole_case(scene *s);
+verdict keras_case(scene *s);
 // The shelves of the formats group, each a folder with its own index; false where there are none.
 bool formats_folder(const char *dir, int counts[3]);
 

@@ -285,5 +285,5 @@ static verdict estimator(scene *s, const estimator_case *e) {
 
 verdict whole_case(scene *s) {
   estimator_case e = {0};
-  return estimator_of(s, &e) ? estimator(s, &e) : NOT_HERE;
+  return estimator_of(s, &e) ? estimator(s, &e) : keras_case(s);
 }
