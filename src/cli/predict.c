@@ -62,9 +62,9 @@ static void put_row(leat_json_writer *w, const leat_tensor *t, int64_t row) {
   leat_json_close(w, ']');
 }
 
-static void print_json_rows(predictor *p, leat_tensor **out) {
+static leat_status print_json_rows(predictor *p, leat_tensor **out) {
   leat_buf text = {0};
-  for (int64_t row = 0; row < p->rows; row++) {
+  for (int64_t row = 0; row < p->rows && !text.failed; row++) {
     leat_json_writer w = {.out = &text};
     leat_buf_clear(&text);
     leat_json_open(&w, '{');
@@ -73,35 +73,47 @@ static void print_json_rows(predictor *p, leat_tensor **out) {
       put_row(&w, out[i], row);
     }
     leat_json_close(&w, '}');
-    printf("%s\n", text.ptr ? text.ptr : "");
+    if (!text.failed) printf("%s\n", text.ptr ? text.ptr : "");
   }
+  leat_status status = leat_buf_status(&text, &p->err);
   leat_buf_deinit(&text);
+  return status;
 }
 
-// gcloud's table: a column for each key, in upper case.
-static void print_table(predictor *p, leat_tensor **out) {
-  size_t *width = leat__calloc((size_t)p->outputs + 1, sizeof *width);
-  leat_buf *cells = leat__calloc((size_t)(p->outputs * (p->rows + 1)) + 1, sizeof *cells);
-  for (int i = 0; width && cells && i < p->outputs; i++)
-    for (int64_t row = -1; row < p->rows; row++) {
-      leat_buf *cell = &cells[(row + 1) * p->outputs + i];
-      leat_json_writer w = {.out = cell};
-      if (row >= 0)
-        put_row(&w, out[i], row);
-      else
-        for (const char *c = leat_func_output_name(p->func, i); *c; c++)
-          leat_buf_char(cell, (char)toupper((unsigned char)*c));
-      if (cell->len > width[i]) width[i] = cell->len;
-    }
-  for (int64_t row = p->total ? 0 : -1; width && cells && row < p->rows; row++) {
-    for (int i = 0; i < p->outputs; i++)
-      printf(i + 1 < p->outputs ? "%-*s  " : "%.0d%s", (int)(i + 1 < p->outputs ? width[i] : 0),
-             cells[(row + 1) * p->outputs + i].ptr);
-    printf("\n");
+// One cell of gcloud's table; row -1 is the header, its keys in upper case.
+static void fill_cell(predictor *p, leat_buf *cell, leat_tensor *column, int output, int64_t row) {
+  leat_json_writer w = {.out = cell};
+  if (row >= 0)
+    put_row(&w, column, row);
+  else
+    for (const char *c = leat_func_output_name(p->func, output); *c; c++)
+      leat_buf_char(cell, (char)toupper((unsigned char)*c));
+}
+
+static void print_cells(predictor *p, const leat_buf *cells, const size_t *width) {
+  for (int64_t row = p->total ? 1 : 0; row <= p->rows; row++) {
+    const leat_buf *line = &cells[row * p->outputs];
+    for (int i = 0; i + 1 < p->outputs; i++) printf("%-*s  ", (int)width[i], line[i].ptr);
+    printf("%s\n", p->outputs ? line[p->outputs - 1].ptr : "");
   }
-  for (int64_t i = 0; cells && i < p->outputs * (p->rows + 1); i++) leat_buf_deinit(&cells[i]);
+}
+
+static leat_status print_table(predictor *p, leat_tensor **out) {
+  int64_t count = p->outputs * (p->rows + 1);
+  size_t *width = leat__calloc((size_t)p->outputs + 1, sizeof *width);
+  leat_buf *cells = leat__calloc((size_t)count + 1, sizeof *cells);
+  leat_status status = width && cells ? LEAT_OK : leat__oom(&p->err, sizeof *cells);
+  for (int64_t k = 0; !status && k < count; k++) {
+    int i = (int)(k % p->outputs);
+    fill_cell(p, &cells[k], out[i], i, k / p->outputs - 1);
+    status = leat_buf_status(&cells[k], &p->err);
+    if (cells[k].len > width[i]) width[i] = cells[k].len;
+  }
+  if (!status) print_cells(p, cells, width);
+  for (int64_t k = 0; cells && k < count; k++) leat_buf_deinit(&cells[k]);
   leat__free(cells);
   leat__free(width);
+  return status;
 }
 
 // --- Batches ------------------------------------------------------------------------------------
@@ -111,7 +123,7 @@ static leat_status predict_batch(predictor *p, leat_tensor **in, int64_t rows) {
   p->rows = rows;
   leat_status status =
       leat_exec_run(p->exec, leat_model_state(p->model), in, p->inputs, out, &p->err);
-  if (!status) (p->a->json ? print_json_rows : print_table)(p, out);
+  if (!status) status = (p->a->json ? print_json_rows : print_table)(p, out);
   for (int i = 0; i < p->outputs; i++) leat_tensor_unref(out[i]);
   leat__free(out);
   p->total += rows;
