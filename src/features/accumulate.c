@@ -294,6 +294,7 @@ leat_status leat_counts_read(const leat_counts *c, int64_t top_k, int64_t min_co
     leat_word_count item = {c->map.entries[i].key, c->map.entries[i].value.num};
     if (item.count >= min_count && !leat_vec_push(out, item)) return leat__oom(err, sizeof item);
   }
+  if (!out->count) return LEAT_OK;
   qsort(out->at, out->count, sizeof *out->at, by_count_then_bytes);
   if (top_k > 0 && (size_t)top_k < out->count) out->count = (size_t)top_k;
   if (!by_count) qsort(out->at, out->count, sizeof *out->at, by_bytes);

@@ -208,6 +208,6 @@ leat_status leat_features_columns(const leat_features *features, leat_raw_column
     status = add_columns(out, &features->at[i], err);
   for (size_t i = 0; !status && i < features->count; i++)
     status = add_keys(out, &features->at[i], err);
-  if (!status) qsort(out->at, out->count, sizeof *out->at, by_name);
+  if (!status && out->count) qsort(out->at, out->count, sizeof *out->at, by_name);
   return status;
 }

@@ -385,8 +385,8 @@ leat_status leat_csv_texts_open(leat_csv_texts **out, const char *const *paths, 
   t->options.header = false;
   t->paths = paths;
   t->path_count = count;
-  leat_status status = count ? open_texts(t, 0, err)
-                             : leat_error_set(err, LEAT_INVALID_ARGUMENT, "csv: no files");
+  leat_status status =
+      count ? open_texts(t, 0, err) : leat_error_set(err, LEAT_INVALID_ARGUMENT, "csv: no files");
   if (!status) return LEAT_OK;
   leat_csv_texts_close(t);
   *out = NULL;

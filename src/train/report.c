@@ -133,7 +133,7 @@ static int by_score(const void *a, const void *b) {
 // The chance that a row of the second class has the greater score; ties count half. Sorts.
 static double rank_auc(row *at, size_t count) {
   double positives = 0, sum = 0;
-  qsort(at, count, sizeof *at, by_score);
+  if (count) qsort(at, count, sizeof *at, by_score);
   for (size_t i = 0; i < count;) {
     size_t end = i;
     double tied = 0;
@@ -292,7 +292,7 @@ static leat_status make_slices(reporter *r, const char *name) {
   slicer s = {.column = -1};
   leat_status status = open_slices(r, name, &s);
   if (!status) status = read_columns(r, &s);
-  if (!status) {
+  if (!status && r->rows.count) {
     qsort(r->rows.at, r->rows.count, sizeof *r->rows.at, by_slice);
     for (size_t i = 0, end; i < r->rows.count; i = end) {
       int32_t slice = r->rows.at[i].slice;
