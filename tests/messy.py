@@ -13,11 +13,11 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LEAT = str(pathlib.Path(sys.argv[1]).resolve() / "leat")
-# file: (options of init, what init says, least accuracy or greatest loss, options of predict, label)
+# file: (options of init, what init says, least accuracy or greatest loss on the rows kept apart, options of predict, label)
 SETS = {
     "shop": ([], [r"unbalanced classes: the rarest has 73 of 600", "customer_id: left out", "note: left out, the same", "age: 10 values are no numbers"],
-             ("auc", 0.95), ["--delimiter", ";"], ("yes", "no")),
-    "sensors": ([], [r"label: the last column, column_6", "unbalanced classes: the rarest has 11 of 800"], ("accuracy", 0.95), None, ("fault", "ok", "warn")),
+             ("auc", 0.65), ["--delimiter", ";"], ("yes", "no")),
+    "sensors": ([], [r"label: the last column, column_6", "unbalanced classes: the rarest has 11 of 800"], ("accuracy", 0.93), None, ("fault", "ok", "warn")),
     "houses": (["--label", "score"], ["Listing: left out"], ("average_loss", -0.5), ["--comment", "#"], None),
 }
 failures = 0
@@ -104,22 +104,22 @@ def evaluate(d):
     metrics = out.get("metrics", {})
     matrix = out.get("confusion", [[0, 0], [0, 0]])
     rows = sum(map(sum, matrix))
-    check("evaluate: the confusion matrix gives accuracy and recall", rows == 600 and abs((matrix[0][0] + matrix[1][1]) / rows - metrics["accuracy"]) < 1e-6 and
+    check("evaluate: the confusion matrix gives accuracy and recall", 100 < rows < 150 and abs((matrix[0][0] + matrix[1][1]) / rows - metrics["accuracy"]) < 1e-6 and
           abs(matrix[1][1] / sum(matrix[1]) - metrics["recall"]) < 1e-6, done)
     slices = {s["value"]: s for s in out.get("slices", [])}
-    check("evaluate: the slices add up to the whole", set(slices) == {"Basic", "basic", "plus", "pro"} and sum(s["rows"] for s in slices.values()) == 600 and
-          abs(sum(s["rows"] * s["loss"] for s in slices.values()) / 600 - metrics["average_loss"]) < 1e-5, done)
+    check("evaluate: the slices add up to the whole", set(slices) == {"Basic", "basic", "plus", "pro"} and sum(s["rows"] for s in slices.values()) == rows and
+          abs(sum(s["rows"] * s["loss"] for s in slices.values()) / rows - metrics["average_loss"]) < 1e-5, done)
     bins = out.get("calibration", [])
-    check("evaluate: calibration has all rows and the mean prediction", sum(b["rows"] for b in bins) == 600 and
-          abs(sum(b["rows"] * b["predicted"] for b in bins) / 600 - metrics["prediction/mean"]) < 1e-5, done)
+    check("evaluate: calibration has all rows and the mean prediction", sum(b["rows"] for b in bins) == rows and
+          abs(sum(b["rows"] * b["predicted"] for b in bins) / rows - metrics["prediction/mean"]) < 1e-5, done)
     importance = {i["column"]: i["loss"] for i in out.get("importance", [])}
     check("evaluate: the columns that made the label matter most", importance and max(importance, key=importance.get) == "signup" and importance["signup"] > 2 * importance["country"], done)
     done = leat("evaluate", "shop.yaml", "--job-dir", "shop", "--slice-by", "note", cwd=d)
-    check("evaluate: slices by a column that is no feature", done.returncode == 0 and re.search(r"^same +600 ", done.stdout, re.M), done)
+    check("evaluate: slices by a column that is no feature", done.returncode == 0 and re.search(rf"^same +{rows} ", done.stdout, re.M), done)
     done = leat("evaluate", "shop.yaml", "--job-dir", "shop", "--slice-by", "segmnt", cwd=d)
     check("evaluate: no such column", done.returncode == 1 and "no column 'segmnt'; did you mean 'segment'?" in done.stderr, done)
     done = leat("evaluate", "houses.yaml", "--job-dir", "houses", "--slice-by", "rooms", cwd=d)
-    check("evaluate: slices of a regression", done.returncode == 0 and re.search(r"^all +500 ", done.stdout, re.M), done)
+    check("evaluate: slices of a regression", done.returncode == 0 and re.search(r"^all +(7|8|9|10|11|12)\d ", done.stdout, re.M), done)
 
 
 def documents(d):

@@ -305,9 +305,37 @@ def wrong(d):
     check("all values missing is an error", isinstance(r, str) and "feature 'a': no value in the training data" in r, r)
 
 
+def reports(d):
+    """leat evaluate tells what it can of every head, on the rows that the split keeps apart."""
+    split = BASE["data"].replace("eval: d.csv", "split: 0.2")
+    heads = [  # name, fields, whether it has slices, whether their loss is the training's
+        ("words", dict(label="{column: kind, vocabulary: [x, y, z]}"), True, True),
+        ("integers", dict(label="{column: y, n_classes: 2}"), True, True),
+        ("many labels", dict(label='{column: tags, vocabulary: [up, p, odd], split: "|"}'), False, False),
+        ("counts", dict(estimator="DNNRegressor", head="poisson", label="{column: count}"), True, False),
+        ("shares", dict(estimator="DNNRegressor", head="logistic", label="{column: share}"), True, False),
+        ("a number", dict(estimator="DNNRegressor", label="{column: real}"), True, True),
+        ("two numbers", dict(estimator="DNNRegressor", label="{columns: [real, share]}"), False, False),
+    ]
+    for name, fields, sliced, same_loss in heads:
+        r = train(d, data=split, train="{batch_size: 50, steps: 40}", **fields)
+        done = leat(d, "evaluate", "m.yaml", "--job-dir", "job", "--format", "json")
+        out = json.loads(done.stdout) if done.returncode == 0 else {}
+        check(f"evaluate, {name}: the metrics of training", out.get("metrics", {}).get("average_loss") == r["average_loss"], done.stderr)
+        done = leat(d, "evaluate", "m.yaml", "--job-dir", "job", "--slice-by", "c", "--format", "json")
+        if not sliced:
+            why = "are for one label of one class or one number"
+            check(f"evaluate, {name}: no slices, and why", done.returncode == 1 and why in done.stderr, done.stderr)
+            continue
+        slices = json.loads(done.stdout)["slices"] if done.returncode == 0 else []
+        rows, loss = sum(s["rows"] for s in slices), sum(s["rows"] * s["loss"] for s in slices)
+        good = len(slices) == 3 and 300 < rows < 500 and (not same_loss or abs(loss / rows - r["average_loss"]) < 1e-5)
+        check(f"evaluate, {name}: the slices add up", good, (slices, r, done.stderr))
+
+
 with tempfile.TemporaryDirectory() as folder:
     where = pathlib.Path(folder)
     write_rows(where / "d.csv")
-    for part in (heads, training, watched, killed, events, warm, wrong):
+    for part in (heads, reports, training, watched, killed, events, warm, wrong):
         part(where)
 sys.exit(failures > 0)

@@ -231,11 +231,14 @@ static int run_evaluate(args *a) {
   leat_status status = leat_job_open(&job, &config, dir, false, NULL, &err);
   if (!status) status = leat_job_evaluate(job, &metrics, &err);
   if (!status) print_saving_line(&metrics);
-  if (!status) status = leat_job_report(job, &options, &report, &err);
+  bool reports = !status && (leat_job_can_report(job) || options.slice_by || options.importance);
+  if (reports) status = leat_job_report(job, &options, &report, &err);
   if (!status && a->json)
-    print_json(&metrics, &report, dir, NULL, (double)(leat_clock_ns() - start) * 1e-9);
+    print_json(&metrics, reports ? &report : NULL, dir, NULL,
+               (double)(leat_clock_ns() - start) * 1e-9);
   else if (!status)
-    print_metrics(&metrics), print_report(&report, options.slice_by);
+    print_metrics(&metrics);
+  if (!status && !a->json && reports) print_report(&report, options.slice_by);
   leat_report_deinit(&report);
   leat_job_close(job);
   leat_config_deinit(&config);

@@ -469,6 +469,10 @@ leat_status leat_source_seek(leat_input_source *s, leat_input_position position,
   return status;
 }
 
+leat_row_place leat_source_row(const leat_input_source *s, int64_t row) {
+  return s->taken_places[row];
+}
+
 void leat_source_place(const leat_input_source *s, int64_t row, char *text, size_t size) {
   if (row < 0 || row >= s->taken_count)
     snprintf(text, size, "?");

@@ -36,6 +36,7 @@ leat_status leat_source_next(leat_input_source *s, int64_t size, leat_tensor **o
 leat_input_position leat_source_tell(const leat_input_source *s);
 leat_status leat_source_seek(leat_input_source *s, leat_input_position position, leat_error *err);
 // "FILE:LINE", or as the format counts, of row i of the last batch.
+leat_row_place leat_source_row(const leat_input_source *s, int64_t row);
 void leat_source_place(const leat_input_source *s, int64_t row, char *text, size_t size);
 
 #endif

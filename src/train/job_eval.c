@@ -15,7 +15,7 @@ leat_status leat__job_train_source(leat_input_source **out, const leat_job *job,
   return status;
 }
 
-static leat_status eval_source(leat_input_source **out, const leat_job *job, leat_error *err) {
+leat_status leat__job_eval_source(leat_input_source **out, const leat_job *job, leat_error *err) {
   const leat_config *c = job->config;
   bool split = c->split > 0 && !c->eval_files.count;
   const leat_str *files = split ? c->train_files.at : c->eval_files.at;
@@ -45,7 +45,7 @@ static leat_status eval_batches(leat_job *job, leat_error *err) {
   leat_tensor **batch = leat__calloc((size_t)columns + 1, sizeof *batch);
   leat_status status = batch ? leat_exec_run(job->reset, job->state, NULL, 0, NULL, err)
                              : leat__oom(err, sizeof *batch);
-  if (!status) status = eval_source(&source, job, err);
+  if (!status) status = leat__job_eval_source(&source, job, err);
   for (int64_t done = 0; !status && (!c->eval_steps || done < c->eval_steps); done++) {
     int64_t rows;
     status = leat_source_next(source, c->eval_batch_size, batch, &rows, err);

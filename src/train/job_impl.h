@@ -21,6 +21,8 @@ struct leat_job {
 // The rows to train on, in file order or shuffled for ever.
 leat_status leat__job_train_source(leat_input_source **out, const leat_job *job, bool shuffled,
                                    leat_error *err);
+// The rows to evaluate on: data.eval, or the split's side of data.train.
+leat_status leat__job_eval_source(leat_input_source **out, const leat_job *job, leat_error *err);
 // Checks that watched metrics exist.
 leat_status leat__job_check_watches(const leat_job *job, leat_error *err);
 // Evaluates, follows the watched metrics and exports what is the best so far.

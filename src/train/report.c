@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/map.h"
 #include "features/statistics.h"
-#include "train/input.h"
+#include "train/job_impl.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -16,6 +16,7 @@ typedef struct row {
   double prediction;  // chosen class, or the number
   double chance;      // of the label's class
   double score;       // of the second of two classes, or of the chosen one
+  leat_row_place place;
   int32_t slice;
 } row;
 typedef LEAT_VEC(row) rows;
@@ -39,31 +40,60 @@ static int find_output(const leat_func *f, const char *name) {
   return -1;
 }
 
-static leat_status prepare(reporter *r) {
+bool leat_job_can_report(const leat_job *job) {
+  const leat_config *c = leat_job_estimator(job)->config;
+  bool number = c->head == LEAT_HEAD_REGRESSION || c->head == LEAT_HEAD_LOGISTIC ||
+                c->head == LEAT_HEAD_POISSON;
+  return (number && c->outputs == 1) || c->head == LEAT_HEAD_BINARY ||
+         c->head == LEAT_HEAD_MULTI_CLASS;
+}
+
+// Classes by their words, or by their numbers where the label has no vocabulary.
+static leat_status name_classes(reporter *r) {
   const leat_config *c = r->c;
+  int count = r->out->classes;
+  leat_str *names = leat_arena_alloc(&r->out->arena, ((size_t)count + 1) * sizeof *names);
+  if (!names) return leat__oom(r->err, sizeof *names);
+  for (int i = 0; i < count; i++) {
+    char digits[16];
+    bool made;
+    int length = snprintf(digits, sizeof digits, "%d", i);
+    leat_str number = {digits, (size_t)length};
+    if (c->label_vocabulary.count)
+      names[i] = c->label_vocabulary.at[i];
+    else
+      names[i] = (leat_str){leat_arena_str(&r->out->arena, number), number.len};
+    leat_map_entry *entry = names[i].ptr ? leat_map_insert(&r->classes, names[i], &made) : NULL;
+    if (!entry) return leat__oom(r->err, sizeof *entry);
+    entry->value.num = i;
+  }
+  r->out->names = names;
+  return LEAT_OK;
+}
+
+static leat_status prepare(reporter *r) {
   r->func = leat_job_estimator(r->job)->predict;
   r->inputs = leat_func_input_count(r->func);
   r->class_ids = find_output(r->func, "class_ids");
   r->probabilities = find_output(r->func, "probabilities");
   r->predictions = find_output(r->func, "predictions");
-  bool classifier = r->class_ids >= 0 && r->probabilities >= 0 && c->label_vocabulary.count;
-  if (!classifier && r->predictions < 0)
-    return leat_error_set(r->err, LEAT_UNIMPLEMENTED, "no report for this kind of model");
-  r->out->classes = classifier ? (int)c->label_vocabulary.count : 0;
-  r->out->names = c->label_vocabulary.at;
-  for (int i = 0; i < r->out->classes; i++) {
-    leat_map_entry *entry = leat_map_insert(&r->classes, c->label_vocabulary.at[i], NULL);
-    if (!entry) return leat__oom(r->err, sizeof *entry);
-    entry->value.num = i;
-  }
+  bool classifier = r->class_ids >= 0 && r->probabilities >= 0;
+  if (!leat_job_can_report(r->job) || (!classifier && r->predictions < 0))
+    return leat_error_set(r->err, LEAT_UNIMPLEMENTED,
+                          "slices, calibration and importance are for one label of one class or "
+                          "one number");
+  r->out->classes = classifier ? (int)r->c->classes : 0;
+  leat_status status = name_classes(r);
   size_t cells = (size_t)r->out->classes * (size_t)r->out->classes;
   r->out->confusion = leat_arena_alloc(&r->out->arena, (cells + 1) * sizeof *r->out->confusion);
-  if (!r->out->confusion) return leat__oom(r->err, cells * sizeof *r->out->confusion);
-  return leat_exec_new(&r->exec, r->func, NULL, r->err);
+  if (!status && !r->out->confusion) status = leat__oom(r->err, cells);
+  return status ? status : leat_exec_new(&r->exec, r->func, NULL, r->err);
 }
 
 static double label_at(const reporter *r, const leat_tensor *label, int64_t i) {
-  if (leat_tensor_dtype(label) != LEAT_DTYPE_STRING)
+  if (leat_tensor_dtype(label) == LEAT_DTYPE_I64)
+    return (double)((const int64_t *)leat_tensor_data(label))[i];
+  if (leat_tensor_dtype(label) == LEAT_DTYPE_F32)
     return (double)((const float *)leat_tensor_data(label))[i];
   leat_map_entry *entry =
       leat_map_find(&r->classes, leat_str_strip(leat_tensor_str(label, i), r->c->label_strip));
@@ -109,14 +139,15 @@ static leat_status predict_all(reporter *r) {
   leat_input_source *source = NULL;
   leat_tensor **batch = leat__calloc((size_t)columns + 1, sizeof *batch);
   leat_status status = batch ? LEAT_OK : leat__oom(r->err, sizeof *batch);
-  if (!status)
-    status =
-        leat_source_open(&source, c, c->eval_files.at, c->eval_files.count, 0, false, 0, r->err);
+  if (!status) status = leat__job_eval_source(&source, r->job, r->err);
   for (int64_t done = 0; !status && (!c->eval_steps || done < c->eval_steps); done++) {
     int64_t count;
     status = leat_source_next(source, c->eval_batch_size, batch, &count, r->err);
     if (status || !count) break;
+    size_t first = r->rows.count;
     status = predict(r, batch, count, &r->rows);
+    for (size_t i = first; i < r->rows.count; i++)
+      r->rows.at[i].place = leat_source_row(source, (int64_t)(i - first));
     drop(batch, columns);
   }
   leat_source_close(source);
@@ -209,8 +240,11 @@ typedef struct slicer {
 static leat_status open_slices(reporter *r, const char *name, slicer *s) {
   const leat_config *c = r->c;
   leat_status status = LEAT_OK;
-  for (size_t i = 0; !status && i < c->eval_files.count; i++) {
-    char *pattern = leat_arena_str(&r->out->arena, c->eval_files.at[i]);
+  bool split = c->split > 0 && !c->eval_files.count;
+  const leat_str *files = split ? c->train_files.at : c->eval_files.at;
+  size_t count = split ? c->train_files.count : c->eval_files.count;
+  for (size_t i = 0; !status && i < count; i++) {
+    char *pattern = leat_arena_str(&r->out->arena, files[i]);
     status = pattern ? leat_glob(pattern, &s->paths, r->err) : leat__oom(r->err, 1);
   }
   leat_str *names = leat_arena_alloc(&r->out->arena, (c->columns.count + 1) * sizeof *names);
@@ -274,6 +308,9 @@ static leat_status read_columns(reporter *r, slicer *s) {
   LEAT_VEC(leat_str) texts = {0};
   while (!status && texts.count < r->rows.count &&
          !(status = leat_table_next(&s->table, &ended, r->err)) && !ended) {
+    const leat_row_place *place = &r->rows.at[texts.count].place;
+    if (s->table.row.place.file != place->file || s->table.row.place.line != place->line)
+      continue;  // a row of the other side of the split, or one that did not parse
     leat_str text = s->table.values[s->column];
     char *kept = leat_arena_str(&r->out->arena, text);
     status = leat_column_stats_add(&s->stats, text, r->err);
@@ -282,6 +319,9 @@ static leat_status read_columns(reporter *r, slicer *s) {
   }
   if (!status) status = leat_column_stats_finish(&s->stats, r->err);
   if (!status) status = leat_quantiles_read(&s->stats.quantiles, fractions, 5, s->quarters, r->err);
+  if (!status && texts.count < r->rows.count)
+    status =
+        leat_error_set(r->err, LEAT_DATA_LOSS, "the evaluation data changed while they were read");
   for (size_t i = 0; !status && i < texts.count; i++)
     status = slice_of(r, s, texts.at[i], &r->rows.at[i].slice);
   leat_vec_deinit(&texts);
@@ -384,9 +424,7 @@ static leat_status make_importance(reporter *r, const leat_report_options *o) {
   int64_t count = 0;
   leat_tensor **batch = leat__calloc((size_t)columns + 1, sizeof *batch);
   leat_status status = batch ? LEAT_OK : leat__oom(r->err, sizeof *batch);
-  if (!status)
-    status =
-        leat_source_open(&source, c, c->eval_files.at, c->eval_files.count, 0, false, 0, r->err);
+  if (!status) status = leat__job_eval_source(&source, r->job, r->err);
   if (!status)
     status = leat_source_next(source, o->importance_rows > 0 ? o->importance_rows : 10000, batch,
                               &count, r->err);

@@ -53,6 +53,8 @@ typedef struct leat_report {
   LEAT_VEC(leat_report_importance) importance;  // by falling loss
 } leat_report;
 
+// Whether the model has one label: one of some classes, or one number.
+bool leat_job_can_report(const leat_job *job);
 leat_status leat_job_report(leat_job *job, const leat_report_options *options, leat_report *out,
                             leat_error *err);
 void leat_report_deinit(leat_report *r);

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { FEW = 50, MANY = 1000, MOST_CLASSES = 20 };
+enum { FEW = 50, MANY = 1000, MOST_CLASSES = 20, LEAST_SPLIT = 100 };
 
 typedef struct starter {
   const leat_statistics *s;
@@ -244,6 +244,9 @@ static void put_data(starter *m) {
   leat_buf_char(m->out, '\n');
   if (m->o->eval_file)
     put_files(m, "eval", &m->o->eval_file, 1);
+  else if (m->s->rows >= LEAST_SPLIT)
+    leat_buf_c(m->out,
+               "  split: 0.2  # of the rows are kept for evaluation, by a hash of their values");
   else {
     put_files(m, "eval", m->o->files, m->o->file_count);
     leat_buf_c(m->out, "  # the rows of training: keep some apart and name them here");
