@@ -119,7 +119,13 @@ def main():
     completions(names)
     with tempfile.TemporaryDirectory() as tmp:
         graphs(pathlib.Path(tmp))
-        terminals(pathlib.Path(tmp))
+        try:
+            for fd in pty.openpty():
+                os.close(fd)
+        except OSError:
+            print("ok on a terminal # SKIP no pseudo-terminals here")
+        else:
+            terminals(pathlib.Path(tmp))
     return 1 if failures else 0
 
 
