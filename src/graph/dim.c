@@ -34,10 +34,11 @@ static leat_dim intern(leat_graph *graph, leat_dim_expr expr) {
   leat_map_entry *entry = leat_map_find(&graph->dim_map, bytes);
   if (entry) return ~(leat_dim)entry->value.num;
   char *kept = leat_arena_str(&graph->arena, bytes);
-  if (!kept) return failed(graph);
+  if (!kept || !leat_vec_reserve(&graph->dims, 1)) return failed(graph);
   if (expr.name) expr.name = kept;
   entry = leat_map_insert(&graph->dim_map, (leat_str){kept, bytes.len}, NULL);
-  if (!entry || !leat_vec_push(&graph->dims, expr)) return failed(graph);
+  if (!entry) return failed(graph);
+  leat_vec_push(&graph->dims, expr);  // there is room: an entry without its dim would be found
   entry->value.num = (int64_t)graph->dims.count - 1;
   return ~(leat_dim)entry->value.num;
 }

@@ -109,6 +109,11 @@ static leat_status need_string(parser *p, leat_str *out) {
 // --- Dims and types -----------------------------------------------------------------------------
 static leat_status parse_dim(parser *p, leat_dim *out);
 
+// Making a dim has no way to fail but the graph's mark.
+static leat_status check_memory(const parser *p) {
+  return p->graph->failed ? leat__oom(p->err, sizeof(leat_dim_expr)) : LEAT_OK;
+}
+
 static leat_status parse_call_dim(parser *p, leat_dim (*make)(leat_graph *, leat_dim, leat_dim),
                                   leat_dim *out) {
   leat_dim a, b;
@@ -170,7 +175,7 @@ static leat_status parse_dim(parser *p, leat_dim *out) {
     if (!(status = parse_product(p, &term))) *out = leat_dim_add(p->graph, *out, term);
   }
   p->depth--;
-  return status;
+  return status ? status : check_memory(p);
 }
 
 static leat_status parse_shape(parser *p, leat_shape *out) {
@@ -547,7 +552,7 @@ static leat_status parse_symbol(parser *p) {
   if (!status && leat_map_find(&p->graph->dim_map, leat_str_of(name)))
     status = fail(p, "symbol '%s' is declared twice", name);
   if (!status) leat_dim_symbol(p->graph, name, bound);
-  return status;
+  return status ? status : check_memory(p);
 }
 
 static leat_status parse_var(parser *p) {
