@@ -118,7 +118,6 @@ void leat_buf_fmt(leat_buf *buf, const char *fmt, ...) {
 
 void leat_buf_clear(leat_buf *buf) {
   buf->len = 0;
-  buf->failed = false;
   if (buf->ptr) buf->ptr[0] = 0;
 }
 

@@ -33,8 +33,8 @@ void leat_buf_c(leat_buf *buf, const char *c_string);
 void leat_buf_char(leat_buf *buf, char c);
 void leat_buf_fmt(leat_buf *buf, const char *fmt, ...) LEAT_PRINTF(2, 3);
 void leat_buf_vfmt(leat_buf *buf, const char *fmt, va_list args);
-void leat_buf_clear(leat_buf *buf);  // len = 0, keeps memory
-void leat_buf_deinit(leat_buf *buf);
+void leat_buf_clear(leat_buf *buf);   // len = 0, keeps memory and a failure
+void leat_buf_deinit(leat_buf *buf);  // as new; `max` stays
 static inline leat_str leat_buf_view(const leat_buf *buf) { return (leat_str){buf->ptr, buf->len}; }
 // LEAT_OK, or LEAT_RESOURCE_EXHAUSTED when the builder failed at some point.
 leat_status leat_buf_status(const leat_buf *buf, leat_error *err);

@@ -76,6 +76,7 @@ static void cross_name(const leat_features *all, const leat_feature *f, leat_buf
     if (i) leat_buf_c(out, "_X_");
     leat_buf_str(out, leaves[i]);
   }
+  if (bytes.failed) out->failed = true;
   leat_buf_deinit(&bytes);
 }
 

@@ -465,6 +465,7 @@ static leat_status sort_part(leat_config *c, leat_part part, leat_error *err) {
       leat_buf_clear(&x), leat_buf_clear(&y);
       name(&c->features, &c->features.at[at[k - 1]], &x);
       name(&c->features, &c->features.at[at[k]], &y);
+      if (x.failed || y.failed) break;
       if (leat_str_cmp(leat_buf_view(&x), leat_buf_view(&y)) <= 0) break;
       int kept = at[k];
       at[k] = at[k - 1];

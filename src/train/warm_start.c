@@ -31,6 +31,7 @@ static void write_vocabulary(leat_json_writer *w, const leat_config *c, const le
   for (size_t k = 0; k < f->vocabulary.count; k++) leat_json_string(w, f->vocabulary.at[k]);
   leat_json_close(w, ']');
   leat_json_close(w, '}');
+  if (name.failed) w->out->failed = true;
   leat_buf_deinit(&name);
 }
 
@@ -56,7 +57,8 @@ typedef struct warm_start {
   leat_arena arena;  // of the old names and words
   LEAT_VEC(old_vocabulary) old;
   leat_safetensors weights;
-  char *from;  // the checkpoint's directory
+  char *from;   // the checkpoint's directory
+  bool failed;  // a name found no memory
 } warm_start;
 
 static leat_status keep(warm_start *w, leat_str text, leat_str *out, leat_error *err) {
@@ -121,12 +123,13 @@ static leat_status read_vocabularies(warm_start *w, const char *dir, leat_error 
 }
 
 // --- Rows ---------------------------------------------------------------------------------------
-static const old_vocabulary *old_of(const warm_start *w, const leat_feature *f) {
+static const old_vocabulary *old_of(warm_start *w, const leat_feature *f) {
   leat_buf name = {0};
   const old_vocabulary *found = NULL;
   leat_feature_column_name(&w->c->features, f, &name);
   for (size_t i = 0; i < w->old.count; i++)
     if (leat_str_eq(w->old.at[i].column, leat_buf_view(&name))) found = &w->old.at[i];
+  w->failed |= name.failed;
   leat_buf_deinit(&name);
   return found;
 }
@@ -138,7 +141,7 @@ static bool same_words(const leat_feature *f, const old_vocabulary *old) {
   return true;
 }
 
-static bool is_table_of(const warm_start *w, const leat_feature *f, leat_str var) {
+static bool is_table_of(warm_start *w, const leat_feature *f, leat_str var) {
   static const char *const forms[][2] = {
       {"linear/linear_model/", "/weights"},
       {"dnn/input_from_feature_columns/input_layer/", "/embedding_weights"}};
@@ -152,12 +155,13 @@ static bool is_table_of(const warm_start *w, const leat_feature *f, leat_str var
       leat_feature_column_name(&w->c->features, f, &name);
     leat_buf_c(&name, forms[i][1]);
     found |= leat_str_eq(leat_buf_view(&name), var);
+    w->failed |= name.failed;
     leat_buf_deinit(&name);
   }
   return found;
 }
 
-static const leat_feature *feature_of(const warm_start *w, leat_str var) {
+static const leat_feature *feature_of(warm_start *w, leat_str var) {
   for (size_t i = 0; i < w->c->features.count; i++) {
     const leat_feature *f = &w->c->features.at[i];
     if (f->kind == LEAT_FEATURE_VOCABULARY && is_table_of(w, f, var)) return f;
@@ -229,13 +233,14 @@ static leat_str name_there(const leat_warm_start *rule, leat_str here) {
 }
 
 // Indicators stand in the first kernel by position: a changed vocabulary would shift them.
-static leat_status check_indicators(const warm_start *w, const char *name, leat_error *err) {
+static leat_status check_indicators(warm_start *w, const char *name, leat_error *err) {
   const leat_config *c = w->c;
   bool first =
       strcmp(name, c->hidden_units.count ? "dnn/hiddenlayer_0/kernel" : "dnn/logits/kernel") == 0;
   for (size_t i = 0; (first || c->custom) && i < c->part_features[LEAT_PART_DNN].count; i++) {
     const leat_feature *f = &c->features.at[c->part_features[LEAT_PART_DNN].at[i]];
     const old_vocabulary *old = f->kind == LEAT_FEATURE_VOCABULARY ? old_of(w, f) : NULL;
+    if (w->failed) return leat__oom(err, 1);
     if (f->kind != LEAT_FEATURE_VOCABULARY || f->embedding || (old && same_words(f, old))) continue;
     return leat_error_set(err, LEAT_FAILED_PRECONDITION,
                           "'%s' depends on the order of the words of feature '" LEAT_STR_FMT
@@ -245,8 +250,7 @@ static leat_status check_indicators(const warm_start *w, const char *name, leat_
   return LEAT_OK;
 }
 
-static leat_status take(const warm_start *w, const leat_var *var, leat_state *state,
-                        leat_error *err) {
+static leat_status take(warm_start *w, const leat_var *var, leat_state *state, leat_error *err) {
   const char *name = leat_var_name(var);
   leat_str there = name_there(&w->c->warm_start, leat_str_of(name));
   leat_tensor *from = leat_safetensors_find(&w->weights, there);
@@ -257,6 +261,7 @@ static leat_status take(const warm_start *w, const leat_var *var, leat_state *st
                           LEAT_STR_ARG(there));
   const leat_feature *f = feature_of(w, leat_str_of(name));
   const old_vocabulary *old = f ? old_of(w, f) : NULL;
+  if (w->failed) return leat__oom(err, 1);
   if (f && !old)
     return leat_error_set(err, LEAT_FAILED_PRECONDITION, "it has no vocabulary for '%s'", name);
   if (f && !same_words(f, old)) return move_rows(f, old, from, var, state, err);

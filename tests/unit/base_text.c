@@ -40,6 +40,8 @@ static void the_builder_stops_at_its_maximum(void) {
   leat_buf_char(&buf, 'x');  // the failure stays
   CHECK(buf.failed && buf.len == 5);
   leat_buf_clear(&buf);
+  CHECK(buf.failed && buf.len == 0);
+  leat_buf_deinit(&buf);
   leat_buf_c(&buf, "0123456789");
   CHECK(!buf.failed && buf.len == 10);
   leat_buf_deinit(&buf);
