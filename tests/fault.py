@@ -142,9 +142,7 @@ def read_only(base, whole):
         down = {"user": 65534}
         for p in [d, *d.rglob("*")]:
             os.chown(p, 65534, 65534)
-        for p in [base, *base.parents]:
-            if p.stat().st_mode & 0o001 == 0:
-                p.chmod(p.stat().st_mode | 0o011)
+        base.chmod(0o711)
     for p in [d / "job", *(d / "job").rglob("*")]:
         p.chmod(0o555 if p.is_dir() else 0o444)
     try:
