@@ -5,7 +5,8 @@ import pathlib
 import sys
 
 ENGINE = pathlib.Path(__file__).resolve().parent.parent / "src" / "engine"
-TEXTS = [f"leat__text_{n}={ENGINE / n}.inc" for n in ("prelude", "math", "native")]
+FILES = ("prelude.inc", "math.inc", "dot.h", "native.inc")
+TEXTS = [f"leat__text_{name.split('.')[0]}={ENGINE / name}" for name in FILES]
 
 with open(sys.argv[1], "w") as out:
     out.write("// Texts that the program carries.\n// SPDX-License-Identifier: Apache-2.0\n")

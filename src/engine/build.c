@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 extern char **environ;
-extern const char leat__text_prelude[], leat__text_math[], leat__text_native[];
+extern const char leat__text_dot[], leat__text_prelude[], leat__text_math[], leat__text_native[];
 
 struct leat_object {
   void *handle;
@@ -215,6 +215,7 @@ leat_status leat__build_c(leat_object **out, leat_str source, leat_error *err) {
   int count = flags_of(flags);
   leat_buf_c(&whole, leat__text_prelude);
   leat_buf_c(&whole, leat__text_math);
+  leat_buf_c(&whole, leat__text_dot);
   leat_buf_c(&whole, leat__text_native);
   leat_buf_str(&whole, source);
   leat_status status = leat_buf_status(&whole, err);

@@ -9,17 +9,21 @@
 
 #include "engine/lower.h"
 #include "engine/plan.h"
+#include "engine/vec.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 typedef void entry_fn(void *const *v, const long long *d);
 
+// What printed code finds before its slots: context and kernel of dots, a free place.
+enum { HEAD = 3 };
+
 struct leat_native {
   leat_lower lower;
   leat_object *object;
   entry_fn **entries;      // by group: the run of printed groups that starts there
-  void **pointers;         // [0] scratch, then one a slot
+  void **pointers;         // HEAD of them for the kernels, then one a slot
   long long *sizes;        // values of lower.dims
   long long *planned_for;  // sizes that the plan holds for
   bool planned;
@@ -80,7 +84,7 @@ static bool make_tables(leat_native *n) {
   size_t slots = n->lower.slots.count + 1, dims = n->lower.dims.count + 1,
          groups = n->lower.groups.count + 1;
   n->entries = leat__calloc(groups, sizeof *n->entries);
-  n->pointers = leat__calloc(slots + 1, sizeof *n->pointers);
+  n->pointers = leat__calloc(slots + HEAD, sizeof *n->pointers);
   n->sizes = leat__calloc(dims, sizeof *n->sizes);
   n->planned_for = leat__calloc(dims, sizeof *n->planned_for);
   n->plan = leat__calloc(slots, sizeof *n->plan);
@@ -88,6 +92,19 @@ static bool make_tables(leat_native *n) {
   n->spare = leat__calloc(slots, sizeof(leat_tensor *));
   return n->entries && n->pointers && n->sizes && n->planned_for && n->plan && n->held &&
          n->spare && find_lives(n);
+}
+
+// Printed code's way to the kernels.
+static void run_dot(void *context, const leat_dot *dot) {
+  leat_native *n = context;
+  const leat_vec *vec = leat__vec();
+  leat_dot packed = *dot;
+  if (leat__dot_packs(dot)) {
+    vec->dot_pack_f32(dot, n->scratch);
+    packed.b = n->scratch;
+    packed.packed = 1;
+  }
+  vec->dot_f32(&packed);
 }
 
 leat_status leat__native_new(leat_native **out, const leat_func *func, leat_error *err) {
@@ -98,6 +115,10 @@ leat_status leat__native_new(leat_native **out, const leat_func *func, leat_erro
   if (!status) status = leat__print_c(&n->lower, &text, err);
   if (!status && !make_tables(n)) status = leat__oom(err, sizeof *n);
   if (!status) status = leat__build_c(&n->object, leat_buf_view(&text), err);
+  if (!status) {
+    n->pointers[0] = n;
+    *(void (**)(void *, const leat_dot *))(void *)&n->pointers[1] = run_dot;
+  }
   if (!status && !find_entries(n))
     status = leat_error_set(err, LEAT_INTERNAL, "a built object lacks its entry");
   leat_buf_deinit(&text);
@@ -172,15 +193,17 @@ static bool grow(void **memory, int64_t *have, int64_t want) {
   return *memory != NULL;
 }
 
-// b of a dot that comes as (n, k) is turned into scratch memory.
+// Bytes for the operand of a dot that is packed.
 static int64_t scratch_wanted(const leat_native *n, const int64_t *env) {
   int64_t most = 0;
   for (size_t i = 0; i < n->lower.groups.count; i++) {
     const leat_group *g = &n->lower.groups.at[i];
-    if (g->kind != GROUP_DOT || g->anchor->attrs[3].ints[0] != 1) continue;
+    if (g->kind != GROUP_DOT) continue;
     leat_shape shape = leat__in(g->anchor, 1).shape;
-    int64_t bytes = 4;
-    for (int k = 0; k < 2; k++) bytes *= leat__dim_eval(n->lower.func->graph, shape.dims[k], env);
+    int64_t at[2];
+    for (int k = 0; k < 2; k++) at[k] = leat__dim_eval(n->lower.func->graph, shape.dims[k], env);
+    int b_k = (int)g->anchor->attrs[3].ints[0];
+    int64_t bytes = 4 * leat__dot_scratch(at[!b_k], at[b_k]);
     if (bytes > most) most = bytes;
   }
   return most;
@@ -204,9 +227,8 @@ static leat_status plan(leat_native *n, const int64_t *env, leat_error *err) {
     return leat__oom(err, (size_t)scratch);
   memcpy(n->planned_for, n->sizes, count * sizeof *n->sizes);
   n->planned = true;
-  n->pointers[0] = n->scratch;
   for (size_t s = 0; s < n->lower.slots.count; s++)
-    if (in_arena(n, slot_node(n, s))) n->pointers[s + 1] = n->arena + n->plan[s].offset;
+    if (in_arena(n, slot_node(n, s))) n->pointers[HEAD + s] = n->arena + n->plan[s].offset;
   return LEAT_OK;
 }
 
@@ -237,7 +259,7 @@ static leat_status make_tensor(leat_native *n, size_t slot, const leat_native_fr
     leat_status status = leat_tensor_new(value, type->dtype, type->shape.rank, dims, err);
     if (status) return status;
   }
-  n->pointers[slot + 1] = (*value)->data;
+  n->pointers[HEAD + slot] = (*value)->data;
   return LEAT_OK;
 }
 
@@ -255,7 +277,7 @@ static leat_status point_at(leat_native *n, size_t slot, const leat_native_frame
   }
   if (!from) return LEAT_OK;  // the interpreter has not come to it
   leat_status status = leat_tensor_dense(&n->held[slot], from, err);
-  if (!status) n->pointers[slot + 1] = n->held[slot]->data;
+  if (!status) n->pointers[HEAD + slot] = n->held[slot]->data;
   return status;
 }
 
@@ -269,7 +291,7 @@ static leat_status run_entry(leat_native *n, size_t group, const leat_native_fra
     else if (own->crosses)
       status = make_tensor(n, s, f, err);
   }
-  if (!status) n->entries[group](n->pointers + 1, n->sizes);
+  if (!status) n->entries[group](n->pointers + HEAD, n->sizes);
   return status;
 }
 

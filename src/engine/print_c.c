@@ -12,7 +12,6 @@
 typedef struct printer {
   leat_lower *l;
   leat_buf *out;
-  bool tiles[2][9][2];  // micro-kernels in use: tall, vectors, whole
 } printer;
 
 static leat_value first_of(const leat_node *node) { return (leat_value){(leat_node *)node, 0}; }
@@ -495,119 +494,62 @@ static void print_concat(printer *p, const leat_group *g, int number) {
 }
 
 // --- Dots ---------------------------------------------------------------------------------------
-// Rows are taken by tall tiles, what is left of them one by one by flat ones; the columns of each
-// kind in panels of vectors as even as can be. Micro-kernels are shared by all dots of a unit.
-static int lanes_here(void) {
-  const char *isa = leat__vec()->isa;
-  return strcmp(isa, "avx512") == 0 ? 16 : strcmp(isa, "avx2") == 0 ? 8 : 4;
-}
-
-static int tall_rows(void) {
-  return lanes_here() == 8 || strcmp(leat__vec()->isa, "sse2") == 0 ? 4 : 8;
-}
-
-enum { TALL_VECS = 3, FLAT_VECS = 8 };
-
-static void use_tile(printer *p, int rows, int vecs, bool whole) {
-  p->tiles[rows > 1][vecs][whole] = true;
-}
-
-// One call for each panel of `most` vectors or fewer.
-static void print_panels(printer *p, int number, int64_t n, int rows, int most, const char *range) {
-  int64_t lanes = lanes_here(), vecs = (n + lanes - 1) / lanes, panels = (vecs + most - 1) / most;
-  for (int64_t j = 0; panels > 0; panels--) {
-    int64_t take = (vecs + panels - 1) / panels;
-    vecs -= take;
-    bool whole = vecs > 0 || n % lanes == 0;
-    use_tile(p, rows, (int)take, whole);
-    leat_buf_fmt(p->out, "  g%d_rows(v, d, a, b, %lld, %s, %d, leat_tile_%dx%d_%d, %d, %lld);\n",
-                 number, (long long)j, range, rows, rows, (int)take, whole, (int)take,
-                 (long long)(whole ? lanes : n % lanes));
-    j += take * lanes;
+// The kernels are not printed: they come with the library, or as text with what is compiled for
+// elsewhere. What is printed is the epilogue, the roots beside the dot, over a part of the result.
+static void print_dot_end(printer *p, leat_body *b, int number, const int *writes, int count) {
+  leat_buf_fmt(p->out,
+               "static void g%d_end(void *const *v, const long long *d, const void *c, long c_row, "
+               "long i, long rows, long j, long cols) {\n",
+               number);
+  for (size_t i = 0; i < b->reads.count + (size_t)count; i++) {
+    bool reads = i < b->reads.count;
+    int slot = reads ? b->reads.at[i] : writes[i - b->reads.count];
+    leat_dtype t = leat_value_type(p->l->slots.at[slot]).dtype;
+    leat_buf_fmt(p->out, "  %s%s *p%d = v[%d];\n", reads ? "const " : "", leat__c_type(t), slot,
+                 slot);
+  }
+  leat_buf_c(p->out,
+             "  for (long r = 0; r < rows; r++) {\n"
+             "    const float *t = (const float *)c + r * c_row;\n"
+             "    long q = 0;\n"
+             "    for (; q + VF_LANES <= cols; q += VF_LANES)\n");
+  for (int whole = 1; whole >= 0; whole--) {
+    leat_buf_fmt(p->out, "      g%d_body(", number);
+    for (size_t i = 0; i < b->reads.count; i++) leat_buf_fmt(p->out, "p%d, ", b->reads.at[i]);
+    for (int i = 0; i < count; i++) leat_buf_fmt(p->out, "p%d, ", writes[i]);
+    leat_buf_c(p->out, whole ? "d, vf_load(t + q), i + r, j + q, VF_LANES);\n"
+                               "    if (q < cols)\n"
+                             : "d, vf_load_n(t + q, cols - q), i + r, j + q, cols - q);\n"
+                               "  }\n}\n");
   }
 }
 
-// A width that only a call knows: panels of one vector.
-static void print_any_panels(printer *p, int number, int rows, const char *range) {
-  use_tile(p, rows, 1, false);
-  leat_buf_fmt(p->out,
-               "  for (long j = 0; j < n; j += VF_LANES)\n"
-               "    g%d_rows(v, d, a, b, j, %s, %d, leat_tile_%dx1_0, 1, n - j < VF_LANES ? n - j "
-               ": VF_LANES);\n",
-               number, range, rows, rows);
-}
-
 static void print_stride(printer *p, const char *name, bool one, leat_dim dim) {
-  leat_buf_fmt(p->out, "  const long %s = ", name);
+  leat_buf_fmt(p->out, ", .%s = ", name);
   if (one)
     leat_buf_c(p->out, "1");
   else
     leat__print_dim_c(p->l, p->out, dim);
-  leat_buf_c(p->out, ";\n");
-}
-
-// The rows [from, to) of one panel: a tile, then the epilogue of its vectors.
-static void print_dot_rows(printer *p, leat_body *b, const leat_node *node, int number,
-                           const int *writes, int count) {
-  leat_shape a = leat__in(node, 0).shape, to = node->types[0].shape;
-  int a_k = (int)node->attrs[2].ints[0];
-  leat_buf_fmt(
-      p->out,
-      "static __attribute__((noinline)) void g%d_rows(void *const *v, const long long *d, "
-      "const float *a, const float *b, long j, long from, long to, long rows, "
-      "leat_tile_fn *tile, long vecs, unsigned long w) {\n"
-      "  float c[LEAT_TILE_ROWS * LEAT_FLAT_VECS * VF_LANES] __attribute__((aligned(64)));\n"
-      "  const long full = w == VF_LANES ? vecs : vecs - 1;\n",
-      number);
-  print_stride(p, "a_row", a_k == 0, a.dims[1]);
-  print_stride(p, "a_col", a_k == 1, a.dims[1]);
-  print_stride(p, "b_row", false, to.dims[1]);
-  print_stride(p, "k", false, a.dims[a_k]);
-  leat_buf_fmt(p->out,
-               "  for (long i = from; i < to; i += rows) {\n"
-               "    tile(c, a + i * a_row, a_row, a_col, b + j, b_row, k, w);\n"
-               "    for (long r = 0; r < rows; r++) {\n"
-               "      const float *t = c + r * vecs * VF_LANES;\n"
-               "      for (long q = 0; q < full; q++)\n        g%d_end(",
-               number);
-  print_args(p, b, writes, count);
-  leat_buf_fmt(p->out,
-               ", vf_load(t + q * VF_LANES), i + r, j + q * VF_LANES, VF_LANES);\n"
-               "      if (full < vecs) g%d_end(",
-               number);
-  print_args(p, b, writes, count);
-  leat_buf_c(p->out,
-             ", vf_load(t + full * VF_LANES), i + r, j + full * VF_LANES, w);\n    }\n  }\n}\n");
 }
 
 static void print_dot_call(printer *p, const leat_node *node, int number) {
-  leat_shape c = leat__in(node, 1).shape, to = node->types[0].shape;
-  int sa = leat__lower_slot(p->l, node->inputs[0]), sb = leat__lower_slot(p->l, node->inputs[1]);
-  int64_t n;
+  leat_shape a = leat__in(node, 0).shape, b = leat__in(node, 1).shape, to = node->types[0].shape;
+  int a_k = (int)node->attrs[2].ints[0], b_k = (int)node->attrs[3].ints[0];
   leat_buf_fmt(p->out,
                "static __attribute__((noinline)) void g%d(void *const *v, const long long *d) {\n"
-               "  const float *a = v[%d], *b = v[%d];\n",
-               number, sa, sb);
+               "  leat_dot_run(v, &(const leat_dot){.a = v[%d], .b = v[%d]",
+               number, leat__lower_slot(p->l, node->inputs[0]),
+               leat__lower_slot(p->l, node->inputs[1]));
+  print_stride(p, "a_row", a_k == 0, a.dims[1]);
+  print_stride(p, "a_col", a_k == 1, a.dims[1]);
+  print_stride(p, "b_row", b_k == 1, b.dims[1]);
+  print_stride(p, "b_col", b_k == 0, b.dims[1]);
   print_stride(p, "m", false, to.dims[0]);
   print_stride(p, "n", false, to.dims[1]);
-  if (node->attrs[3].ints[0] == 1) {  // b comes as (n, k): its lanes must be neighbours
-    print_stride(p, "b_k", false, c.dims[1]);
-    leat_buf_c(p->out,
-               "  leat_transpose_f32((float *)v[-1], b, n, b_k, b_k);\n  b = (float *)v[-1];\n");
-  }
-  leat_buf_fmt(p->out, "  const long tall = m / %d * %d;\n", tall_rows(), tall_rows());
-  if (leat__dim_constant(p->l->func->graph, to.dims[1], &n)) {
-    print_panels(p, number, n, tall_rows(), TALL_VECS, "0, tall");
-    leat_buf_c(p->out, "  if (tall == m) return;\n");
-    print_panels(p, number, n, 1, FLAT_VECS, "tall, m");
-  } else {
-    print_any_panels(p, number, tall_rows(), "0, tall");
-    print_any_panels(p, number, 1, "tall, m");
-  }
-  leat_buf_c(p->out, "}\n");
+  print_stride(p, "k", false, a.dims[a_k]);
+  leat_buf_fmt(p->out, ", .end = g%d_end, .v = v, .d = d});\n}\n", number);
 }
 
-// The epilogue: the roots beside the dot, a vector of one row at a time.
 static void print_dot(printer *p, const leat_group *g, int number) {
   const leat_node *node = g->anchor;
   leat_shape to = node->types[0].shape;
@@ -617,24 +559,15 @@ static void print_dot(printer *p, const leat_group *g, int number) {
   int dot = leat__body_bind(&b, first_of(node), &own);
   int writes[LEAT_GROUP_ROOTS], count = fill_body(p, &b, g, writes);
   print_comment(p, g);
-  leat_buf_fmt(p->out, "LEAT_INLINE void g%d_end(", number);
+  leat_buf_fmt(p->out, "LEAT_INLINE void g%d_body(", number);
   print_params(p, &b, writes, count);
   leat_buf_fmt(p->out, ", const vf t%d, long i0, long i1, unsigned long w) {\n%s}\n", dot,
                text.ptr ? text.ptr : "");
-  print_dot_rows(p, &b, node, number, writes, count);
+  print_dot_end(p, &b, number, writes, count);
   print_dot_call(p, node, number);
   if (b.failed || text.failed) p->out->failed = true;
   leat_buf_deinit(&text);
   leat__body_deinit(&b);
-}
-
-// The micro-kernels that the dots use.
-static void print_tiles(printer *p, leat_buf *out) {
-  for (int tall = 0; tall < 2; tall++)
-    for (int vecs = 1; vecs <= FLAT_VECS; vecs++)
-      for (int whole = 0; whole < 2; whole++)
-        if (p->tiles[tall][vecs][whole])
-          leat_buf_fmt(out, "LEAT_TILE(%d, %d, %d)\n", tall ? tall_rows() : 1, vecs, whole);
 }
 
 // --- The whole ----------------------------------------------------------------------------------
@@ -652,7 +585,6 @@ leat_status leat__print_c(leat_lower *l, leat_buf *out, leat_error *err) {
   leat_buf groups = {0};
   printer p = {.l = l, .out = &groups};
   for (size_t i = 0; i < l->groups.count; i++) print_group(&p, &l->groups.at[i], (int)i);
-  print_tiles(&p, out);
   leat_buf_str(out, leat_buf_view(&groups));
   if (groups.failed) out->failed = true;
   leat_buf_deinit(&groups);

@@ -3,6 +3,8 @@
 #ifndef LEAT_ENGINE_VEC_H
 #define LEAT_ENGINE_VEC_H
 
+#include "engine/dot.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -76,13 +78,20 @@ typedef struct leat_vec {
                                             size_t cols);
   void (*reduce_cols_f64[VEC_REDUCE_COUNT])(double *out, const double *x, ptrdiff_t row,
                                             size_t rows, size_t cols);
-  // Clause N2. chain: c (m, n) rows contiguous; a (m, k) any strides; b (k, n) rows contiguous.
+  // Clause N2, order chain. dot_pack: b as dot_f32 likes it, leat__dot_scratch floats, where
+  // leat__dot_packs says so; then set `b` and `packed`.
+  void (*dot_f32)(const leat_dot *dot);
+  void (*dot_pack_f32)(const leat_dot *dot, void *scratch);
+  void (*dot_f64)(const leat_dot *dot);
+  void (*dot_pack_f64)(const leat_dot *dot, void *scratch);
+  // The same without more ado: c (m, n) rows contiguous; a (m, k) any strides; b (k, n) rows
+  // contiguous.
   void (*dot_chain_f32)(float *c, ptrdiff_t c_row, const float *a, ptrdiff_t a_row, ptrdiff_t a_col,
                         const float *b, ptrdiff_t b_row, size_t m, size_t n, size_t k);
   void (*dot_chain_f64)(double *c, ptrdiff_t c_row, const double *a, ptrdiff_t a_row,
                         ptrdiff_t a_col, const double *b, ptrdiff_t b_row, size_t m, size_t n,
                         size_t k);
-  // lanes16: rows of a and of b (one a column of the result) contiguous over k.
+  // Order lanes16: rows of a and of b (one a column of the result) contiguous over k.
   void (*dot_lanes16_f32)(float *c, ptrdiff_t c_row, const float *a, ptrdiff_t a_row,
                           const float *b, ptrdiff_t b_row, size_t m, size_t n, size_t k);
   void (*dot_lanes16_f64)(double *c, ptrdiff_t c_row, const double *a, ptrdiff_t a_row,
@@ -95,6 +104,13 @@ typedef struct leat_vec {
   void (*philox)(uint32_t *out, uint64_t first, size_t n, const uint32_t key[2], uint32_t c1,
                  uint32_t c2, uint32_t c3);
 } leat_vec;
+
+// Whether b should be packed: it comes as (n, k), or its rows would meet in the cache.
+static inline int leat__dot_packs(const leat_dot *d) {
+  if (d->b_col != 1) return 1;
+  return d->m >= 32 && (d->k * d->n > 1 << 16 || (d->k > 32 && d->b_row % 512 == 0));
+}
+static inline int64_t leat__dot_scratch(int64_t n, int64_t k) { return (n + 15) / 16 * 16 * k; }
 
 // The best table for this CPU, or the one that the environment variable LEAT_ISA names
 // (sse2, avx2, avx512, neon) where the CPU has it. Chosen once.

@@ -7,16 +7,58 @@
 
 #include <string.h>
 
-// The dot's tile and the accumulators of lanes16 fill the vector registers: 32 or 16 of them.
+// The dot's tiles (rows, vectors) and the accumulators of lanes16 fill the vector registers: 32 or
+// 16 of them.
+#define FLAT_TILES(X) X(1, 1) X(1, 2) X(1, 3) X(1, 4) X(1, 5) X(1, 6) X(1, 7) X(1, 8)
+#define LOW_TILES(X) FLAT_TILES(X) X(2, 1) X(2, 2) X(2, 3) X(4, 1) X(4, 2) X(4, 3) X(6, 2) X(8, 1)
 #if defined(__AVX512F__) || defined(__aarch64__)
-enum { TILE_ROWS = 8, TILE_VECS = 3, LANES_ACC = 8 };
+#define TILES(X) LOW_TILES(X) X(8, 3) X(12, 1) X(12, 2)
+enum { TILE_MOST_ROWS = 12, LANES_ACC = 8 };
 #elif defined(__AVX2__)
-enum { TILE_ROWS = 4, TILE_VECS = 3, LANES_ACC = 8 };
+#define TILES(X) LOW_TILES(X)
+enum { TILE_MOST_ROWS = 8, LANES_ACC = 8 };
 #else
-enum { TILE_ROWS = 4, TILE_VECS = 3, LANES_ACC = 4 };
+#define TILES(X) LOW_TILES(X)
+enum { TILE_MOST_ROWS = 8, LANES_ACC = 4 };
 #endif
+enum { TILE_VECS = 3, FLAT_VECS = 8 };
+// Blocks of a dot: contracted indices of a panel of b, rows of a, elements of a in the second
+// cache.
+enum { DOT_K = 128, DOT_ROWS = 128, DOT_CACHE = 1 << 16 };
 
 enum { BLOCK = 4096, LANES = 16, LEVELS = 56 };  // clause N3; 2^56 blocks fill any memory
+
+// --- Square blocks turned round -----------------------------------------------------------------
+LEAT_INLINE void vf_transpose(vf *x) {
+#if LEAT_VB == 32
+  vf t[8], u[8];
+  for (int i = 0; i < 8; i += 2) {
+    t[i] = __builtin_shufflevector(x[i], x[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+    t[i + 1] = __builtin_shufflevector(x[i], x[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+  }
+  for (int i = 0; i < 8; i += 4)
+    for (int k = 0; k < 2; k++) {
+      u[i + 2 * k] = __builtin_shufflevector(t[i + k], t[i + k + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+      u[i + 2 * k + 1] =
+          __builtin_shufflevector(t[i + k], t[i + k + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+  for (int i = 0; i < 4; i++) {
+    x[i] = __builtin_shufflevector(u[i], u[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+    x[i + 4] = __builtin_shufflevector(u[i], u[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+  }
+#else
+  vf y[VF_LANES];
+  for (int i = 0; i < VF_LANES; i++)
+    for (int k = 0; k < VF_LANES; k++) y[i][k] = x[k][i];
+  memcpy(x, y, sizeof y);
+#endif
+}
+LEAT_INLINE void vd_transpose(vd *x) {
+  vd y[VD_LANES];
+  for (int i = 0; i < VD_LANES; i++)
+    for (int k = 0; k < VD_LANES; k++) y[i][k] = x[k][i];
+  memcpy(x, y, sizeof y);
+}
 
 // --- Kernels over f32 and f64 -------------------------------------------------------------------
 // clang-format off
@@ -215,6 +257,10 @@ const leat_vec LEAT_VEC_TABLE = {
     .reduce_f64 = {REDUCE_LIST(REDUCE_F64)},
     .reduce_cols_f32 = {REDUCE_LIST(COLS_F32)},
     .reduce_cols_f64 = {REDUCE_LIST(COLS_F64)},
+    .dot_f32 = dot_f32,
+    .dot_pack_f32 = dot_pack_f32,
+    .dot_f64 = dot_f64,
+    .dot_pack_f64 = dot_pack_f64,
     .dot_chain_f32 = dot_chain_f32,
     .dot_chain_f64 = dot_chain_f64,
     .dot_lanes16_f32 = dot_lanes16_f32,
