@@ -20,8 +20,9 @@ typedef struct leat_dot {
   leat_dot_end *end;
   void *const *v;
   const long long *d;
-  long first;   // what row 0 is called for `end`
-  int packed;   // b is what the table's dot_pack made of it
+  long first;  // what row 0 is called for `end`
+  int lines;   // `end` is one loop over whole rows, c_row = n = cols, or over a piece of one row
+  int packed;  // b is what the table's dot_pack made of it
 } leat_dot;
 
 #endif

@@ -247,6 +247,7 @@ static void assign_roles(leat_lower *l) {
   for (int i = f->node_count - 1; i >= 0; i--) {
     const leat_node *node = f->nodes[i];
     bool host = l->nodes[i].role == ROLE_HOST || node->op == LEAT_OP_var_next;
+    if (node->op == LEAT_OP_var_next) of(l, node->inputs[0].node)->becomes = true;
     for (int k = 0; k < node->input_count; k++)
       if (wants_memory(l, node, k)) need_memory(l, node->inputs[k].node, host);
   }
@@ -295,6 +296,44 @@ static void visit(search *s, const leat_node *root, const leat_node *node, const
     visit(s, root, node->inputs[i].node, &in, pass);
   }
   s->depth--;
+}
+
+// Reads of a variable beneath a root: all at the root's own index?
+static bool beside(leat_lower *l, const leat_node *root, const leat_node *node,
+                   const leat_index *index, const leat_var *var, int depth) {
+  leat_index own = leat__index_identity(l->func, &root->types[0].shape);
+  if (node->op == LEAT_OP_var_read && node->attrs[0].var == var)
+    return leat_shape_eq(&node->types[0].shape, &root->types[0].shape) &&
+           leat__index_eq(index, &own);
+  if (node != root && of(l, node)->role == ROLE_ALIAS)
+    return !(leat__lower_base(l, (leat_value){(leat_node *)node, 0}).node->op == LEAT_OP_var_read);
+  if (node != root && of(l, node)->role != ROLE_VIRTUAL) return true;
+  if (depth > 400) return false;
+  bool good = true;
+  for (int i = 0; good && i < node->input_count; i++) {
+    leat_index in = leat__index_operand(node, i, index);
+    if ((node->op == LEAT_OP_gather || node->op == LEAT_OP_pad) && i == 0) in.rank = -1;
+    good = beside(l, root, node->inputs[i].node, &in, var, depth + 1);
+  }
+  return good;
+}
+
+bool leat__lower_in_place(leat_lower *l, const leat_node *next) {
+  const leat_node *made = next->inputs[0].node;
+  const leat_lower_node *n = of(l, made);
+  if (n->role != ROLE_STORED || n->group < 0) return false;
+  const leat_group *g = &l->groups.at[n->group];
+  if (g->kind != GROUP_ELEM && g->kind != GROUP_DOT) return false;
+  for (int i = 0; g->anchor && i < g->anchor->input_count; i++)
+    if (leat__lower_base(l, g->anchor->inputs[i]).node->op == LEAT_OP_var_read &&
+        leat__lower_base(l, g->anchor->inputs[i]).node->attrs[0].var == next->attrs[0].var)
+      return false;
+  for (int i = 0; i < g->root_count; i++) {
+    leat_index own = leat__index_identity(l->func, &g->roots[i]->types[0].shape);
+    if (g->roots[i] == g->anchor) continue;
+    if (!beside(l, g->roots[i], g->roots[i], &own, next->attrs[0].var, 0)) return false;
+  }
+  return true;
 }
 
 static bool add_group(leat_lower *l, leat_group_kind kind, const leat_node *anchor,
@@ -375,6 +414,8 @@ void leat__lower_deinit(leat_lower *l) {
   leat_vec_deinit(&l->groups);
   leat_vec_deinit(&l->slots);
   leat_vec_deinit(&l->dims);
+  leat_vec_deinit(&l->args);
+  leat_vec_deinit(&l->sizes);
   *l = (leat_lower){0};
 }
 
@@ -389,4 +430,21 @@ int leat__lower_dim(leat_lower *l, leat_dim dim) {
   for (size_t i = 0; i < l->dims.count; i++)
     if (l->dims.at[i] == dim) return (int)i;
   return leat_vec_push(&l->dims, dim) ? (int)l->dims.count - 1 : -1;
+}
+
+int leat__lower_arg(leat_lower *l, leat_value value) {
+  int slot = leat__lower_slot(l, value);
+  for (size_t i = 0; i < l->args.count; i++)
+    if (l->args.at[i] == slot) return (int)i;
+  return slot >= 0 && leat_vec_push(&l->args, slot) ? (int)l->args.count - 1 : -1;
+}
+
+int leat__lower_size(leat_lower *l, leat_dim dim) {
+  for (size_t i = 0; i < l->sizes.count; i++)
+    if (l->sizes.at[i] == dim) return (int)i;
+  return leat_vec_push(&l->sizes, dim) ? (int)l->sizes.count - 1 : -1;
+}
+
+leat_value leat__lower_arg_value(const leat_lower *l, int arg) {
+  return l->slots.at[l->args.at[arg]];
 }

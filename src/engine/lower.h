@@ -35,6 +35,7 @@ typedef struct leat_lower_node {
   int group;     // that computes it: position in `groups`; -1 = none
   int uses;      // operands and results that name it
   bool crosses;  // read outside of printed code: by the interpreter, a variable, a result
+  bool becomes;  // a variable's next value
 } leat_lower_node;
 
 typedef struct leat_lower {
@@ -43,11 +44,16 @@ typedef struct leat_lower {
   LEAT_VEC(leat_group) groups;
   LEAT_VEC(leat_value) slots;  // values of the pointer table
   LEAT_VEC(leat_dim) dims;     // sizes that the printed functions read
+  LEAT_VEC(int) args;          // slots of the function being printed, as its text numbers them
+  LEAT_VEC(leat_dim) sizes;    // and its sizes
 } leat_lower;
 
 // Decides roles and groups.
 leat_status leat__lower(leat_lower *lower, const leat_func *func, leat_error *err);
 void leat__lower_deinit(leat_lower *lower);
+// Whether the loops of the group that computes a variable's next value read its present one at
+// their own index only, so that one may lie where the other does.
+bool leat__lower_in_place(leat_lower *lower, const leat_node *next);
 // The value whose memory a value lies in: aliases looked through.
 leat_value leat__lower_base(const leat_lower *lower, leat_value value);
 // Where an op's value in printed C comes from; false: the interpreter runs it.
@@ -55,6 +61,11 @@ bool leat__lower_native(const leat_node *node);
 // Its place in the pointer table; -1: no memory for the list.
 int leat__lower_slot(leat_lower *lower, leat_value value);
 int leat__lower_dim(leat_lower *lower, leat_dim dim);
+// The same among the arguments of the function being printed: groups that differ in slots and sizes
+// alone have one text.
+int leat__lower_arg(leat_lower *lower, leat_value value);
+int leat__lower_size(leat_lower *lower, leat_dim dim);
+leat_value leat__lower_arg_value(const leat_lower *lower, int arg);
 
 // --- How an operand's index follows from the loops ----------------------------------------------
 typedef struct leat_axis {

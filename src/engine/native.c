@@ -3,8 +3,8 @@
 //
 // Values that only printed code reads lie in an arena, planned anew when a size changes. Those that
 // the interpreter, a variable or a caller reads are tensors; a variable's next value is written
-// into the buffer of the value before its present one, so that a step allocates nothing and a
-// failed one changes nothing.
+// over its present one where nobody reads that any more and nothing can fail, else into the buffer
+// of the value before: a step allocates nothing and a failed one changes nothing.
 #include "engine/native.h"
 
 #include "engine/lower.h"
@@ -18,6 +18,13 @@ typedef void entry_fn(void *const *v, const long long *d);
 
 // What printed code finds before its slots: context and kernel of dots, a free place.
 enum { HEAD = 3 };
+
+// A variable's next value: made by printed code in a slot, or by the interpreter.
+typedef struct update {
+  const leat_node *next;
+  int slot;       // -1: none
+  bool in_place;  // may be written over the present value
+} update;
 
 struct leat_native {
   leat_lower lower;
@@ -34,6 +41,7 @@ struct leat_native {
   int64_t scratch_bytes;
   leat_tensor **held;   // by slot: a dense copy or a reference, for one run
   leat_tensor **spare;  // by slot: a variable's buffer of the step before
+  LEAT_VEC(update) updates;
 };
 
 static const leat_node *slot_node(const leat_native *n, size_t slot) {
@@ -57,6 +65,37 @@ static bool find_entries(leat_native *n) {
   return true;
 }
 
+// In place goes what no later group reads, where no later group can fail: those of the interpreter.
+static bool lasts_longer(const leat_native *n, const update *u, const int *last) {
+  const leat_func *f = n->lower.func;
+  int group = role_of(n, u->next->inputs[0].node)->group;
+  for (size_t g = (size_t)group; g < n->lower.groups.count; g++)
+    if (n->lower.groups.at[g].kind == GROUP_HOST) return true;
+  for (int i = 0; i < f->node_count; i++) {
+    const leat_node *read = f->nodes[i];
+    if (read->op != LEAT_OP_var_read || read->attrs[0].var != u->next->attrs[0].var) continue;
+    if (last[i] > group || role_of(n, read)->crosses) return true;
+  }
+  return false;
+}
+
+static bool find_updates(leat_native *n, const int *last) {
+  const leat_func *f = n->lower.func;
+  bool good = true;
+  for (int i = 0; good && i < f->node_count; i++) {
+    update u = {.next = f->nodes[i], .slot = -1};
+    if (u.next->op != LEAT_OP_var_next) continue;
+    if (role_of(n, u.next->inputs[0].node)->role == ROLE_STORED) {
+      u.slot = leat__lower_slot(&n->lower, u.next->inputs[0]);
+      u.in_place = leat__lower_in_place(&n->lower, u.next) && !lasts_longer(n, &u, last);
+    }
+    for (size_t k = 0; k < n->updates.count; k++)
+      if (u.slot >= 0 && n->updates.at[k].slot == u.slot) u.in_place = false;
+    good = leat_vec_push(&n->updates, u);
+  }
+  return good;
+}
+
 // The last group that reads each node's value, through those that have no loops of their own.
 static bool find_lives(leat_native *n) {
   const leat_func *f = n->lower.func;
@@ -76,8 +115,9 @@ static bool find_lives(leat_native *n) {
     n->plan[s] =
         (leat_planned){.first = group, .last = last[node->id] > group ? last[node->id] : group};
   }
+  bool good = find_updates(n, last);
   leat__free(last);
-  return true;
+  return good;
 }
 
 static bool make_tables(leat_native *n) {
@@ -139,6 +179,7 @@ void leat__native_free(leat_native *n) {
   leat__free(n->plan);
   leat__free(n->held);
   leat__free(n->spare);
+  leat_vec_deinit(&n->updates);
   free(n->arena);
   free(n->scratch);
   leat__lower_deinit(&n->lower);
@@ -245,7 +286,10 @@ static leat_status make_tensor(leat_native *n, size_t slot, const leat_native_fr
   const leat_node *node = slot_node(n, slot);
   const leat_type *type = &node->types[0];
   leat_tensor **value = &f->values[f->first[node->id]];
-  if (*value) return LEAT_OK;
+  if (*value) {
+    n->pointers[HEAD + slot] = (*value)->data;
+    return LEAT_OK;
+  }
   if (n->spare[slot] && unshared(n->spare[slot])) {
     *value = n->spare[slot];
     n->spare[slot] = NULL;
@@ -295,22 +339,31 @@ static leat_status run_entry(leat_native *n, size_t group, const leat_native_fra
   return status;
 }
 
+// Next values that are written over the present ones; not where others hold those.
+static void begin_in_place(leat_native *n, const leat_native_frame *f) {
+  for (size_t i = 0; i < n->updates.count; i++) {
+    const update *u = &n->updates.at[i];
+    leat_tensor *now =
+        u->in_place && f->state ? leat_state_get(f->state, u->next->attrs[0].var) : NULL;
+    if (now && unshared(now))
+      f->values[f->first[u->next->inputs[0].node->id]] = leat_tensor_ref(now);
+  }
+}
+
 // The value that a variable had becomes the buffer of its value after next.
 static leat_status put_variables(leat_native *n, const leat_native_frame *f, leat_error *err) {
-  const leat_func *func = n->lower.func;
   leat_status status = LEAT_OK;
-  for (int i = 0; !status && i < func->node_count; i++) {
-    const leat_node *node = func->nodes[i];
-    if (node->op != LEAT_OP_var_next) continue;
-    leat_tensor *old = leat_state_get(f->state, node->attrs[0].var);
-    bool stored = role_of(n, node->inputs[0].node)->role == ROLE_STORED;
-    int slot = stored && old ? leat__lower_slot(&n->lower, node->inputs[0]) : -1;
-    bool keeps = slot >= 0 && !n->spare[slot];
+  for (size_t i = 0; !status && i < n->updates.count; i++) {
+    const update *u = &n->updates.at[i];
+    const leat_var *var = u->next->attrs[0].var;
+    leat_value from = u->next->inputs[0];
+    leat_tensor *old = leat_state_get(f->state, var),
+                *new = f->values[f->first[from.node->id] + from.index];
+    if (old == new) continue;
+    bool keeps = old && u->slot >= 0 && !n->spare[u->slot];
     if (keeps) leat_tensor_ref(old);
-    status =
-        leat_state_set(f->state, node->attrs[0].var,
-                       f->values[f->first[node->inputs[0].node->id] + node->inputs[0].index], err);
-    if (keeps) n->spare[slot] = old;
+    status = leat_state_set(f->state, var, new, err);
+    if (keeps) n->spare[u->slot] = old;
   }
   return status;
 }
@@ -331,6 +384,7 @@ static leat_status read_variables(leat_native *n, const leat_native_frame *f, le
 }
 
 leat_status leat__native_run(leat_native *n, const leat_native_frame *f, leat_error *err) {
+  begin_in_place(n, f);
   leat_status status = read_variables(n, f, err);
   for (size_t g = 0; !status && g < n->lower.groups.count; g++) {
     const leat_group *group = &n->lower.groups.at[g];

@@ -12,6 +12,7 @@
 typedef struct printer {
   leat_lower *l;
   leat_buf *out;
+  LEAT_VEC(leat_buf) texts;  // of the functions so far
 } printer;
 
 static leat_value first_of(const leat_node *node) { return (leat_value){(leat_node *)node, 0}; }
@@ -35,37 +36,31 @@ static bool is_used_outside(const printer *p, const leat_group *g, const leat_no
   return false;
 }
 
+// A variable's next value may lie where its present one does.
+static const char *apart(const printer *p, leat_value value) {
+  bool may_meet = value.node->op == LEAT_OP_var_read || p->l->nodes[value.node->id].becomes;
+  return may_meet ? "" : "restrict ";
+}
+
 // Parameters: pointers of what is read, then of what is written, then d and the loops.
 static void print_params(printer *p, const leat_body *b, const int *writes, int write_count) {
   for (size_t i = 0; i < b->reads.count; i++) {
-    leat_value value = p->l->slots.at[b->reads.at[i]];
-    leat_buf_fmt(p->out, "const %s *restrict p%d, ", leat__c_type(leat_value_type(value).dtype),
-                 b->reads.at[i]);
+    leat_value value = leat__lower_arg_value(p->l, b->reads.at[i]);
+    leat_buf_fmt(p->out, "const %s *%sp%d, ", leat__c_type(leat_value_type(value).dtype),
+                 apart(p, value), b->reads.at[i]);
   }
   for (int i = 0; i < write_count; i++) {
-    leat_value value = p->l->slots.at[writes[i]];
-    leat_buf_fmt(p->out, "%s *restrict p%d, ", leat__c_type(leat_value_type(value).dtype),
+    leat_value value = leat__lower_arg_value(p->l, writes[i]);
+    leat_buf_fmt(p->out, "%s *%sp%d, ", leat__c_type(leat_value_type(value).dtype), apart(p, value),
                  writes[i]);
   }
-  leat_buf_c(p->out, "const long long *d");
+  leat_buf_c(p->out, "const long long *restrict d");
 }
 
 static void print_args(printer *p, const leat_body *b, const int *writes, int write_count) {
   for (size_t i = 0; i < b->reads.count; i++) leat_buf_fmt(p->out, "v[%d], ", b->reads.at[i]);
   for (int i = 0; i < write_count; i++) leat_buf_fmt(p->out, "v[%d], ", writes[i]);
   leat_buf_c(p->out, "d");
-}
-
-static void print_comment(printer *p, const leat_group *g) {
-  const leat_node *first = g->root_count ? g->roots[0] : g->anchor;
-  leat_buf_c(p->out, "\n//");
-  for (int i = 0; i < g->root_count; i++) {
-    leat_buf_fmt(p->out, " %%%d = %s : ", g->roots[i]->id, leat__ops[g->roots[i]->op].name);
-    leat__print_type(p->l->func->graph, &g->roots[i]->types[0], p->out);
-    leat_buf_c(p->out, i + 1 < g->root_count ? ";" : "");
-  }
-  if (first->scope) leat_buf_fmt(p->out, " @%s", first->scope);
-  leat_buf_c(p->out, "\n");
 }
 
 static void store_root(printer *p, leat_body *b, const leat_node *root, int temp, int slot) {
@@ -90,7 +85,7 @@ static int fill_body(printer *p, leat_body *b, const leat_group *g, int *writes)
     leat_index own = leat__index_identity(p->l->func, &root->types[0].shape);
     int temp = leat__body_root(b, root, &own);
     if (!is_used_outside(p, g, root)) continue;
-    writes[count] = leat__lower_slot(p->l, first_of(root));
+    writes[count] = leat__lower_arg(p->l, first_of(root));
     store_root(p, b, root, temp, writes[count]);
     count++;
   }
@@ -173,7 +168,7 @@ static void print_nest(printer *p, const nest *n) {
 }
 
 // --- Element-wise groups ------------------------------------------------------------------------
-static void print_elem(printer *p, const leat_group *g, int number) {
+static void print_elem(printer *p, const leat_group *g) {
   const leat_shape *shape = &g->roots[0]->types[0].shape;
   bool vector = true, flat = true;
   for (int i = 0; i < g->root_count; i++) {
@@ -190,19 +185,17 @@ static void print_elem(printer *p, const leat_group *g, int number) {
                  .loops = shape};
   b.var = last_loop(shape);
   int writes[LEAT_GROUP_ROOTS], count = fill_body(p, &b, g, writes);
-  print_comment(p, g);
-  leat_buf_fmt(p->out, "LEAT_INLINE void g%d_body(", number);
+  leat_buf_c(p->out, "LEAT_INLINE void @_body(");
   print_params(p, &b, writes, count);
   print_loop_params(p, shape, b.flat, vector);
   leat_buf_fmt(p->out, ") {\n%s}\n", text.ptr ? text.ptr : "");
   leat_buf call = {0};
-  leat_buf_fmt(&call, "g%d_body(", number);
+  leat_buf_c(&call, "@_body(");
   for (size_t i = 0; i < b.reads.count; i++) leat_buf_fmt(&call, "v[%d], ", b.reads.at[i]);
   for (int i = 0; i < count; i++) leat_buf_fmt(&call, "v[%d], ", writes[i]);
   leat_buf_c(&call, "d");
-  leat_buf_fmt(p->out,
-               "static __attribute__((noinline)) void g%d(void *const *v, const long long *d) {\n",
-               number);
+  leat_buf_c(p->out,
+             "static __attribute__((noinline)) void @(void *const *v, const long long *d) {\n");
   nest n = {shape, b.flat, vector, call.ptr};
   print_nest(p, &n);
   leat_buf_c(p->out, "}\n");
@@ -232,14 +225,13 @@ static bool is_reduced(const leat_node *node, int axis) {
 }
 
 // The element of the operand at the loops' indices, as a function that returns it.
-static void print_element(printer *p, leat_body *b, const leat_node *node, int number) {
+static void print_element(printer *p, leat_body *b, const leat_node *node) {
   const leat_type from = leat__in(node, 0);
   leat_index own = leat__index_identity(p->l->func, &from.shape);
   leat_buf text = {0};
   b->out = &text;
   int temp = leat__body_value(b, node->inputs[0], &own);
-  leat_buf_fmt(p->out, "LEAT_INLINE %s g%d_element(", b->vector ? "vf" : leat__c_type(from.dtype),
-               number);
+  leat_buf_fmt(p->out, "LEAT_INLINE %s @_element(", b->vector ? "vf" : leat__c_type(from.dtype));
   print_params(p, b, NULL, 0);
   print_loop_params(p, &from.shape, b->flat, b->vector);
   leat_buf_fmt(p->out, ") {\n%s  return t%d;\n}\n", text.ptr ? text.ptr : "", temp);
@@ -263,10 +255,10 @@ static void close_loops(printer *p, const leat_node *node, int except) {
     if (!is_reduced(node, i) && shape.dims[i] != 1 && i != except) leat_buf_c(p->out, "  }\n");
 }
 
-static void print_element_call(printer *p, leat_body *b, const leat_node *node, int number,
-                               const char *at, int var, const char *w) {
+static void print_element_call(printer *p, leat_body *b, const leat_node *node, const char *at,
+                               int var, const char *w) {
   leat_shape shape = leat__in(node, 0).shape;
-  leat_buf_fmt(p->out, "g%d_element(", number);
+  leat_buf_c(p->out, "@_element(");
   print_args(p, b, NULL, 0);
   if (b->flat) leat_buf_fmt(p->out, ", %s", at ? at : "i0");
   for (int i = 0; !b->flat && i < shape.rank; i++)
@@ -293,8 +285,7 @@ static void print_result(printer *p, leat_body *b, const leat_node *node) {
 }
 
 // Elements in order, one reducer: any axes, any type.
-static void print_reduce_scalar(printer *p, leat_body *b, const leat_node *node, int number,
-                                int slot) {
+static void print_reduce_scalar(printer *p, leat_body *b, const leat_node *node, int slot) {
   leat_dtype t = node->types[0].dtype;
   int how = join_of(node);
   bool real = t == LEAT_DTYPE_F32 || t == LEAT_DTYPE_F64;
@@ -314,7 +305,7 @@ static void print_reduce_scalar(printer *p, leat_body *b, const leat_node *node,
   }
   print_loops_over(p, node, true, -1);
   leat_buf_fmt(p->out, "  const %s x = ", type);
-  print_element_call(p, b, node, number, NULL, -1, "");
+  print_element_call(p, b, node, NULL, -1, "");
   leat_buf_c(p->out, ";\n");
   static const char *const whole[] = {"(unsigned long long)r + (unsigned long long)x",
                                       "(unsigned long long)r * (unsigned long long)x",
@@ -338,8 +329,7 @@ static void print_reduce_scalar(printer *p, leat_body *b, const leat_node *node,
 }
 
 // The last axis (or all, in one line): sixteen lanes side by side.
-static void print_reduce_line(printer *p, leat_body *b, const leat_node *node, int number,
-                              int slot) {
+static void print_reduce_line(printer *p, leat_body *b, const leat_node *node, int slot) {
   const char *how = joins[join_of(node)];
   leat_shape shape = leat__in(node, 0).shape;
   int var = b->var;
@@ -358,13 +348,13 @@ static void print_reduce_line(printer *p, leat_body *b, const leat_node *node, i
       "    for (; j + 16 <= to; j += 16)\n"
       "      for (int k = 0; k < LEAT_VECS; k++) acc[k] = leat_join_vf(%s, acc[k], ",
       how, how);
-  print_element_call(p, b, node, number, "j + k * VF_LANES", var, "VF_LANES");
+  print_element_call(p, b, node, "j + k * VF_LANES", var, "VF_LANES");
   leat_buf_fmt(
       p->out,
       ");\n    for (int k = 0; k < LEAT_VECS && j < to; k++, j += VF_LANES) {\n"
       "      const unsigned long w = to - j < VF_LANES ? (unsigned long)(to - j) : VF_LANES;\n"
       "      const vf x = ");
-  print_element_call(p, b, node, number, "j", var, "w");
+  print_element_call(p, b, node, "j", var, "w");
   leat_buf_fmt(
       p->out,
       ";\n      acc[k] = leat_join_vf(%s, acc[k], "
@@ -377,8 +367,7 @@ static void print_reduce_line(printer *p, leat_body *b, const leat_node *node, i
 }
 
 // Leading axes: columns side by side.
-static void print_reduce_columns(printer *p, leat_body *b, const leat_node *node, int number,
-                                 int slot) {
+static void print_reduce_columns(printer *p, leat_body *b, const leat_node *node, int slot) {
   const char *how = joins[join_of(node)];
   leat_shape shape = leat__in(node, 0).shape;
   int var = b->var;
@@ -398,7 +387,7 @@ static void print_reduce_columns(printer *p, leat_body *b, const leat_node *node
                how);
   char at[16];
   snprintf(at, sizeof at, "i%d", var);
-  print_element_call(p, b, node, number, at, var, "w");
+  print_element_call(p, b, node, at, var, "w");
   leat_buf_fmt(p->out, ");\n    if (r.count %% LEAT_BLOCK == 0) leat_red_block_vf(&r, %s);\n", how);
   for (int i = 0; i < shape.rank; i++)
     if (is_reduced(node, i) && shape.dims[i] != 1) leat_buf_c(p->out, "  }\n");
@@ -408,11 +397,11 @@ static void print_reduce_columns(printer *p, leat_body *b, const leat_node *node
   close_loops(p, node, var);
 }
 
-static void print_reduce(printer *p, const leat_group *g, int number) {
+static void print_reduce(printer *p, const leat_group *g) {
   const leat_node *node = g->anchor;
   leat_shape shape = leat__in(node, 0).shape;
   leat_index own = leat__index_identity(p->l->func, &shape);
-  int last = last_loop(&shape), slot = leat__lower_slot(p->l, first_of(node)), kept = 0;
+  int last = last_loop(&shape), slot = leat__lower_arg(p->l, first_of(node)), kept = 0;
   for (int i = 0; i < shape.rank; i++) kept += !is_reduced(node, i) && shape.dims[i] != 1;
   leat_body b = {.lower = p->l, .var = last, .loops = &shape};
   b.vector = node->types[0].dtype == LEAT_DTYPE_F32 && join_of(node) < 4 &&
@@ -422,29 +411,26 @@ static void print_reduce(printer *p, const leat_group *g, int number) {
   for (int i = 0; line && !b.flat && i < shape.rank;
        i++)  // one line only: the others would cut its lanes
     if (is_reduced(node, i) && i != last && shape.dims[i] != 1) b.vector = line = false;
-  print_comment(p, g);
-  print_element(p, &b, node, number);
-  leat_buf_fmt(p->out,
-               "static __attribute__((noinline)) void g%d(void *const *v, const long long *d) {\n",
-               number);
+  print_element(p, &b, node);
+  leat_buf_c(p->out,
+             "static __attribute__((noinline)) void @(void *const *v, const long long *d) {\n");
   if (line)
-    print_reduce_line(p, &b, node, number, slot);
+    print_reduce_line(p, &b, node, slot);
   else if (b.vector)
-    print_reduce_columns(p, &b, node, number, slot);
+    print_reduce_columns(p, &b, node, slot);
   else
-    print_reduce_scalar(p, &b, node, number, slot);
+    print_reduce_scalar(p, &b, node, slot);
   leat_buf_c(p->out, "}\n");
   leat__body_deinit(&b);
 }
 
 // --- Concatenation ------------------------------------------------------------------------------
-static void print_concat(printer *p, const leat_group *g, int number) {
+static void print_concat(printer *p, const leat_group *g) {
   const leat_node *node = g->anchor;
-  int axis = (int)node->attrs[0].i, slot = leat__lower_slot(p->l, first_of(node));
+  int axis = (int)node->attrs[0].i, slot = leat__lower_arg(p->l, first_of(node));
   leat_shape to = node->types[0].shape;
   leat_buf calls = {0}, offset = {0};
   leat_buf_c(&offset, "0");
-  print_comment(p, g);
   for (int k = 0; k < node->input_count; k++) {
     leat_shape shape = leat__in(node, k).shape;
     leat_index own = leat__index_identity(p->l->func, &shape), at = own;
@@ -457,7 +443,7 @@ static void print_concat(printer *p, const leat_group *g, int number) {
     at.at[axis] = (leat_axis){900, 1, 0};  // a name of its own: i900 = the index in the whole
     leat__print_position(&b, &position, &to, &at);
     bool mask = node->types[0].dtype == LEAT_DTYPE_BOOL;
-    leat_buf_fmt(p->out, "LEAT_INLINE void g%d_part%d(", number, k);
+    leat_buf_fmt(p->out, "LEAT_INLINE void @_part%d(", k);
     print_params(p, &b, &slot, 1);
     print_loop_params(p, &shape, false, b.vector);
     leat_buf_fmt(p->out, ") {\n%s  const long i900 = ", text.ptr ? text.ptr : "");
@@ -469,7 +455,7 @@ static void print_concat(printer *p, const leat_group *g, int number) {
     else
       leat_buf_fmt(p->out, "  p%d[%s] = t%d;\n}\n", slot, position.ptr, temp);
     leat_buf call = {0};
-    leat_buf_fmt(&call, "g%d_part%d(", number, k);
+    leat_buf_fmt(&call, "@_part%d(", k);
     for (size_t i = 0; i < b.reads.count; i++) leat_buf_fmt(&call, "v[%d], ", b.reads.at[i]);
     leat_buf_fmt(&call, "v[%d], d", slot);
     printer into = {.l = p->l, .out = &calls};
@@ -487,8 +473,8 @@ static void print_concat(printer *p, const leat_group *g, int number) {
   }
   leat_buf_fmt(
       p->out,
-      "static __attribute__((noinline)) void g%d(void *const *v, const long long *d) {\n%s}\n",
-      number, calls.ptr ? calls.ptr : "");
+      "static __attribute__((noinline)) void @(void *const *v, const long long *d) {\n%s}\n",
+      calls.ptr ? calls.ptr : "");
   leat_buf_deinit(&calls);
   leat_buf_deinit(&offset);
 }
@@ -496,31 +482,39 @@ static void print_concat(printer *p, const leat_group *g, int number) {
 // --- Dots ---------------------------------------------------------------------------------------
 // The kernels are not printed: they come with the library, or as text with what is compiled for
 // elsewhere. What is printed is the epilogue, the roots beside the dot, over a part of the result.
-static void print_dot_end(printer *p, leat_body *b, int number, const int *writes, int count) {
-  leat_buf_fmt(p->out,
-               "static void g%d_end(void *const *v, const long long *d, const void *c, long c_row, "
-               "long i, long rows, long j, long cols) {\n",
-               number);
+static void print_dot_end(printer *p, leat_body *b, const int *writes, int count) {
+  leat_buf_c(p->out,
+             "static void @_end(void *const *v, const long long *d, const void *c, long c_row, "
+             "long i, long rows, long j, long cols) {\n");
   for (size_t i = 0; i < b->reads.count + (size_t)count; i++) {
     bool reads = i < b->reads.count;
     int slot = reads ? b->reads.at[i] : writes[i - b->reads.count];
-    leat_dtype t = leat_value_type(p->l->slots.at[slot]).dtype;
+    leat_dtype t = leat_value_type(leat__lower_arg_value(p->l, slot)).dtype;
     leat_buf_fmt(p->out, "  %s%s *p%d = v[%d];\n", reads ? "const " : "", leat__c_type(t), slot,
                  slot);
   }
-  leat_buf_c(p->out,
-             "  for (long r = 0; r < rows; r++) {\n"
-             "    const float *t = (const float *)c + r * c_row;\n"
-             "    long q = 0;\n"
-             "    for (; q + VF_LANES <= cols; q += VF_LANES)\n");
+  if (b->flat)
+    leat_buf_c(p->out,
+               "  const float *t = c;\n"
+               "  const long n = rows * cols, at = i * d[0] + j;\n"
+               "  long q = 0;\n"
+               "  for (; q + VF_LANES <= n; q += VF_LANES)\n");
+  else
+    leat_buf_c(p->out,
+               "  for (long r = 0; r < rows; r++) {\n"
+               "    const float *t = (const float *)c + r * c_row;\n"
+               "    long q = 0;\n"
+               "    for (; q + VF_LANES <= cols; q += VF_LANES)\n");
   for (int whole = 1; whole >= 0; whole--) {
-    leat_buf_fmt(p->out, "      g%d_body(", number);
+    const char *at = b->flat ? "at + q" : "i + r, j + q", *all = b->flat ? "n" : "cols";
+    leat_buf_c(p->out, "      @_body(");
     for (size_t i = 0; i < b->reads.count; i++) leat_buf_fmt(p->out, "p%d, ", b->reads.at[i]);
     for (int i = 0; i < count; i++) leat_buf_fmt(p->out, "p%d, ", writes[i]);
-    leat_buf_c(p->out, whole ? "d, vf_load(t + q), i + r, j + q, VF_LANES);\n"
-                               "    if (q < cols)\n"
-                             : "d, vf_load_n(t + q, cols - q), i + r, j + q, cols - q);\n"
-                               "  }\n}\n");
+    if (whole)
+      leat_buf_fmt(p->out, "d, vf_load(t + q), %s, VF_LANES);\n    if (q < %s)\n", at, all);
+    else
+      leat_buf_fmt(p->out, "d, vf_load_w(t + q, %s - q), %s, %s - q);\n%s", all, at, all,
+                   b->flat ? "}\n" : "  }\n}\n");
   }
 }
 
@@ -532,14 +526,13 @@ static void print_stride(printer *p, const char *name, bool one, leat_dim dim) {
     leat__print_dim_c(p->l, p->out, dim);
 }
 
-static void print_dot_call(printer *p, const leat_node *node, int number) {
+static void print_dot_call(printer *p, const leat_node *node, bool lines) {
   leat_shape a = leat__in(node, 0).shape, b = leat__in(node, 1).shape, to = node->types[0].shape;
   int a_k = (int)node->attrs[2].ints[0], b_k = (int)node->attrs[3].ints[0];
   leat_buf_fmt(p->out,
-               "static __attribute__((noinline)) void g%d(void *const *v, const long long *d) {\n"
+               "static __attribute__((noinline)) void @(void *const *v, const long long *d) {\n"
                "  leat_dot_run(v, &(const leat_dot){.a = v[%d], .b = v[%d]",
-               number, leat__lower_slot(p->l, node->inputs[0]),
-               leat__lower_slot(p->l, node->inputs[1]));
+               leat__lower_arg(p->l, node->inputs[0]), leat__lower_arg(p->l, node->inputs[1]));
   print_stride(p, "a_row", a_k == 0, a.dims[1]);
   print_stride(p, "a_col", a_k == 1, a.dims[1]);
   print_stride(p, "b_row", b_k == 1, b.dims[1]);
@@ -547,59 +540,129 @@ static void print_dot_call(printer *p, const leat_node *node, int number) {
   print_stride(p, "m", false, to.dims[0]);
   print_stride(p, "n", false, to.dims[1]);
   print_stride(p, "k", false, a.dims[a_k]);
-  leat_buf_fmt(p->out, ", .end = g%d_end, .v = v, .d = d});\n}\n", number);
+  leat_buf_fmt(p->out, ", .end = @_end, .v = v, .d = d, .lines = %d});\n}\n", lines);
 }
 
-static void print_dot(printer *p, const leat_group *g, int number) {
+static void print_dot(printer *p, const leat_group *g) {
   const leat_node *node = g->anchor;
   leat_shape to = node->types[0].shape;
   leat_buf text = {0};
   leat_body b = {.lower = p->l, .out = &text, .vector = true, .var = 1, .loops = &to};
   leat_index own = leat__index_identity(p->l->func, &to);
+  b.flat = to.dims[0] != 1 && to.dims[1] != 1;
+  for (int i = 0; i < g->root_count; i++)
+    b.flat &= g->roots[i] == node ||
+              leat__print_index_is_flat(p->l, first_of(g->roots[i]), &own, &to);
+  if (b.flat) leat__lower_size(p->l, to.dims[1]);  // d[0]
   int dot = leat__body_bind(&b, first_of(node), &own);
   int writes[LEAT_GROUP_ROOTS], count = fill_body(p, &b, g, writes);
-  print_comment(p, g);
-  leat_buf_fmt(p->out, "LEAT_INLINE void g%d_body(", number);
+  leat_buf_c(p->out, "LEAT_INLINE void @_body(");
   print_params(p, &b, writes, count);
-  leat_buf_fmt(p->out, ", const vf t%d, long i0, long i1, unsigned long w) {\n%s}\n", dot,
-               text.ptr ? text.ptr : "");
-  print_dot_end(p, &b, number, writes, count);
-  print_dot_call(p, node, number);
+  leat_buf_fmt(p->out, ", const vf t%d, long i0%s, unsigned long w) {\n%s}\n", dot,
+               b.flat ? "" : ", long i1", text.ptr ? text.ptr : "");
+  print_dot_end(p, &b, writes, count);
+  print_dot_call(p, node, b.flat);
   if (b.failed || text.failed) p->out->failed = true;
   leat_buf_deinit(&text);
   leat__body_deinit(&b);
 }
 
 // --- The whole ----------------------------------------------------------------------------------
-static void print_group(printer *p, const leat_group *g, int number) {
+// A group's text names itself @, its slots v[0], v[1] ... and its sizes d[0], d[1] ...: groups of
+// one text are one function.
+static void print_group(printer *p, const leat_group *g) {
+  p->l->args.count = p->l->sizes.count = 0;
   switch (g->kind) {
     case GROUP_HOST: break;
-    case GROUP_ELEM: print_elem(p, g, number); break;
-    case GROUP_REDUCE: print_reduce(p, g, number); break;
-    case GROUP_CONCAT: print_concat(p, g, number); break;
-    case GROUP_DOT: print_dot(p, g, number); break;
+    case GROUP_ELEM: print_elem(p, g); break;
+    case GROUP_REDUCE: print_reduce(p, g); break;
+    case GROUP_CONCAT: print_concat(p, g); break;
+    case GROUP_DOT: print_dot(p, g); break;
   }
 }
 
+// `@` becomes the function's name.
+static void print_named(leat_buf *out, leat_str text, size_t number) {
+  while (text.len) {
+    const char *at = memchr(text.ptr, '@', text.len);
+    size_t len = at ? (size_t)(at - text.ptr) : text.len;
+    leat_buf_str(out, (leat_str){text.ptr, len});
+    if (!at) return;
+    leat_buf_fmt(out, "f%zu", number);
+    text.ptr += len + 1, text.len -= len + 1;
+  }
+}
+
+// The number of the function with this text; a new one is printed.
+static size_t share(printer *p, leat_buf *text, leat_buf *out) {
+  for (size_t i = 0; i < p->texts.count; i++)
+    if (leat_str_eq(leat_buf_view(&p->texts.at[i]), leat_buf_view(text))) return i;
+  leat_buf_c(out, "\n");
+  print_named(out, leat_buf_view(text), p->texts.count);
+  if (!leat_vec_push(&p->texts, *text)) {
+    out->failed = true;
+    return 0;
+  }
+  *text = (leat_buf){0};
+  return p->texts.count - 1;
+}
+
+static void print_comment(printer *p, const leat_group *g) {
+  const leat_node *first = g->root_count ? g->roots[0] : g->anchor;
+  leat_buf_c(p->out, "  //");
+  for (int i = 0; i < g->root_count; i++) {
+    leat_buf_fmt(p->out, " %%%d = %s : ", g->roots[i]->id, leat__ops[g->roots[i]->op].name);
+    leat__print_type(p->l->func->graph, &g->roots[i]->types[0], p->out);
+    leat_buf_c(p->out, i + 1 < g->root_count ? ";" : "");
+  }
+  if (first->scope) leat_buf_fmt(p->out, " @%s", first->scope);
+  leat_buf_c(p->out, "\n");
+}
+
+// One step of an entry: a function with its slots, after those of the kernels, and its sizes.
+static void print_step(printer *p, const leat_group *g, size_t function) {
+  print_comment(p, g);
+  leat_buf_fmt(p->out, "  f%zu((void *const[]){v[-3], v[-2], v[-1]", function);
+  for (size_t i = 0; i < p->l->args.count; i++) leat_buf_fmt(p->out, ", v[%d]", p->l->args.at[i]);
+  leat_buf_c(p->out, "} + 3, (const long long[]){");
+  for (size_t i = 0; i < p->l->sizes.count; i++) {
+    int64_t value;
+    leat_buf_c(p->out, i ? ", " : "");
+    if (leat__dim_constant(p->l->func->graph, p->l->sizes.at[i], &value))
+      leat_buf_fmt(p->out, "%lld", (long long)value);
+    else
+      leat_buf_fmt(p->out, "d[%d]", leat__lower_dim(p->l, p->l->sizes.at[i]));
+  }
+  leat_buf_c(p->out, p->l->sizes.count ? "});\n" : "0});\n");
+}
+
 leat_status leat__print_c(leat_lower *l, leat_buf *out, leat_error *err) {
-  leat_buf groups = {0};
-  printer p = {.l = l, .out = &groups};
-  for (size_t i = 0; i < l->groups.count; i++) print_group(&p, &l->groups.at[i], (int)i);
-  leat_buf_str(out, leat_buf_view(&groups));
-  if (groups.failed) out->failed = true;
-  leat_buf_deinit(&groups);
+  leat_buf entries = {0}, text = {0};
+  printer p = {.l = l};
   for (size_t i = 0; i < l->groups.count; i++) {
-    bool native = l->groups.at[i].kind != GROUP_HOST;
-    bool first = i == 0 || l->groups.at[i - 1].kind == GROUP_HOST;
-    bool last = i + 1 == l->groups.count || l->groups.at[i + 1].kind == GROUP_HOST;
-    if (!native) continue;
+    const leat_group *g = &l->groups.at[i];
+    bool first = i == 0 || g[-1].kind == GROUP_HOST;
+    bool last = i + 1 == l->groups.count || g[1].kind == GROUP_HOST;
+    if (g->kind == GROUP_HOST) continue;
+    leat_buf_clear(&text);
+    p.out = &text;
+    print_group(&p, g);
+    if (text.failed) out->failed = true;
+    size_t function = share(&p, &text, out);
+    p.out = &entries;
     if (first)
-      leat_buf_fmt(out,
+      leat_buf_fmt(&entries,
                    "\n__attribute__((visibility(\"default\"))) void leat_run_%zu(void *const *v, "
                    "const long long *d) {\n",
                    i);
-    leat_buf_fmt(out, "  g%zu(v, d);\n", i);
-    if (last) leat_buf_c(out, "}\n");
+    print_step(&p, g, function);
+    if (last) leat_buf_c(&entries, "}\n");
   }
+  leat_buf_str(out, leat_buf_view(&entries));
+  if (entries.failed) out->failed = true;
+  for (size_t i = 0; i < p.texts.count; i++) leat_buf_deinit(&p.texts.at[i]);
+  leat_vec_deinit(&p.texts);
+  leat_buf_deinit(&text);
+  leat_buf_deinit(&entries);
   return leat_buf_status(out, err);
 }

@@ -215,10 +215,10 @@ static const char *temp_type(const leat_body *b, leat_dtype t) {
 
 void leat__print_dim_c(leat_lower *l, leat_buf *out, leat_dim dim) {
   int64_t value;
-  if (leat__dim_constant(l->func->graph, dim, &value))
+  if (leat__dim_constant(l->func->graph, dim, &value) && value <= 1)
     leat_buf_fmt(out, "%lld", (long long)value);
   else
-    leat_buf_fmt(out, "d[%d]", leat__lower_dim(l, dim));
+    leat_buf_fmt(out, "d[%d]", leat__lower_size(l, dim));
 }
 
 static void print_axis(leat_buf *out, const leat_axis *a) {
@@ -372,7 +372,7 @@ static void open_temp(leat_body *b, leat_dtype t, int number) {
 static int bind_read(leat_body *b, leat_value value, const leat_index *index) {
   const leat_type *type = &value.node->types[value.index];
   leat_dtype t = type->dtype;
-  int slot = leat__lower_slot(b->lower, value), number;
+  int slot = leat__lower_arg(b->lower, value), number;
   bool repeated = no_vars(index) || b->vector;
   for (int i = 0; b->vector && i < index->rank; i++) repeated &= index->at[i].var != b->var;
   note_read(b, slot);
@@ -395,7 +395,7 @@ static int bind_read(leat_body *b, leat_value value, const leat_index *index) {
 
 static int bind_gather(leat_body *b, const leat_node *node, const leat_index *index) {
   leat_shape from = leat__in(node, 0).shape, ids = leat__in(node, 1).shape;
-  int axis = (int)node->attrs[0].i, slot = leat__lower_slot(b->lower, node->inputs[0]);
+  int axis = (int)node->attrs[0].i, slot = leat__lower_arg(b->lower, node->inputs[0]);
   leat_index at = {.rank = ids.rank}, where = {.rank = from.rank};
   for (int i = 0; i < ids.rank; i++) at.at[i] = index->at[axis + i];
   for (int i = 0; i < from.rank; i++)
@@ -432,7 +432,7 @@ static int bind_pad(leat_body *b, const leat_node *node, const leat_index *index
   leat_index nothing = {.rank = 0}, inner = *index;
   int value = leat__body_value(b, node->inputs[1], &nothing),
       number = leat__body_bind(b, (leat_value){(leat_node *)node, 0}, index);
-  int slot = leat__lower_slot(b->lower, node->inputs[0]);
+  int slot = leat__lower_arg(b->lower, node->inputs[0]);
   note_read(b, slot);
   leat_buf test = {0}, position = {0};
   for (int i = 0; i < shape.rank; i++) {

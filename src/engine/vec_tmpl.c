@@ -5,6 +5,7 @@
 #include "engine/prelude.inc"
 #include "engine/math.inc"
 
+#include <stdbool.h>
 #include <string.h>
 
 // The dot's tiles (rows, vectors) and the accumulators of lanes16 fill the vector registers: 32 or
@@ -21,7 +22,7 @@ enum { TILE_MOST_ROWS = 8, LANES_ACC = 8 };
 #define TILES(X) LOW_TILES(X)
 enum { TILE_MOST_ROWS = 8, LANES_ACC = 4 };
 #endif
-enum { TILE_VECS = 3, FLAT_VECS = 8 };
+enum { TILE_VECS = 3, FLAT_VECS = 8, DOT_GOES_ON = 1, DOT_SPILLS = 2 };
 // Blocks of a dot: contracted indices of a panel of b, rows of a, elements of a in the second
 // cache.
 enum { DOT_K = 128, DOT_ROWS = 128, DOT_CACHE = 1 << 16 };
