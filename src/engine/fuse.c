@@ -188,10 +188,18 @@ static bool moves(const leat_node *node) {
          node->op == LEAT_OP_reverse || node->op == LEAT_OP_stop_gradient;
 }
 
+static bool compares(const leat_node *node) {
+  return node->op == LEAT_OP_eq || node->op == LEAT_OP_ne || node->op == LEAT_OP_lt ||
+         node->op == LEAT_OP_le;
+}
+
 // Costs nothing to compute again.
 static bool is_cheap(const leat_lower *l, const leat_node *node) {
   const leat_node *from = node->input_count ? node->inputs[0].node : NULL;
   if (node->op == LEAT_OP_cast) return has_memory(l, from) || is_cheap(l, from);
+  if (compares(node))
+    return (has_memory(l, from) || is_cheap(l, from)) &&
+           (has_memory(l, node->inputs[1].node) || is_cheap(l, node->inputs[1].node));
   return node->op == LEAT_OP_const || node->op == LEAT_OP_iota || node->op == LEAT_OP_tri ||
          node->op == LEAT_OP_dim_of || moves(node);
 }

@@ -551,8 +551,8 @@ static void print_dot(printer *p, const leat_group *g) {
   leat_index own = leat__index_identity(p->l->func, &to);
   b.flat = to.dims[0] != 1 && to.dims[1] != 1;
   for (int i = 0; i < g->root_count; i++)
-    b.flat &= g->roots[i] == node ||
-              leat__print_index_is_flat(p->l, first_of(g->roots[i]), &own, &to);
+    b.flat &=
+        g->roots[i] == node || leat__print_index_is_flat(p->l, first_of(g->roots[i]), &own, &to);
   if (b.flat) leat__lower_size(p->l, to.dims[1]);  // d[0]
   int dot = leat__body_bind(&b, first_of(node), &own);
   int writes[LEAT_GROUP_ROOTS], count = fill_body(p, &b, g, writes);

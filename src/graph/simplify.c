@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Allowed: x*1, x/1, x-(+0), x+(-0), --x, /2^k to *2^-k when exact, compositions of transposes and
-// reshapes, widening casts, broadcasts of broadcasts, a transposed dot as the exchanged one; equal
-// nodes merge by hash-consing and dead ones go. Forbidden: x+0, x*0, x-x, re-association, any
-// change of an order.
+// reshapes, widening casts, broadcasts of broadcasts, a transposed dot as the exchanged one, the
+// mask of a relu from its result; equal nodes merge by hash-consing and dead ones go. Forbidden:
+// x+0, x*0, x-x, re-association, any change of an order.
 #include "graph/graph_impl.h"
 #include "leat/ops.h"
 
@@ -118,6 +118,26 @@ static leat_value simpler(leat_builder *b, const leat_node *node, const leat_val
   return value.node && leat_type_eq(&type, &node->types[0]) ? value : (leat_value){0};
 }
 
+static bool is_zero(leat_value value) {
+  double c;
+  return uniform(value, &c) && c == 0;
+}
+
+// r = select(x <= 0, 0, x), where `node` is another select by x <= 0: r <= 0 says the same, and r
+// is what a network keeps for its gradient anyway.
+static const leat_node *relu_beside(const leat_func *func, const leat_node *node) {
+  const leat_node *mask = node->op == LEAT_OP_select ? node->inputs[0].node : NULL;
+  if (!mask || mask->op != LEAT_OP_le || !is_zero(mask->inputs[1])) return NULL;
+  if (leat_value_eq(node->inputs[2], mask->inputs[0])) return NULL;
+  for (int i = mask->id + 1; i < node->id; i++) {
+    const leat_node *relu = func->nodes[i];
+    if (relu->op == LEAT_OP_select && relu->inputs[0].node == mask && is_zero(relu->inputs[1]) &&
+        leat_value_eq(relu->inputs[2], mask->inputs[0]))
+      return relu;
+  }
+  return NULL;
+}
+
 static bool copy_nodes(leat_builder *b, leat_func *func, leat_value *map, const int *first) {
   for (int i = 0; i < func->node_count && leat_builder_ok(b); i++) {
     leat_node *node = func->nodes[i];
@@ -130,6 +150,11 @@ static bool copy_nodes(leat_builder *b, leat_func *func, leat_value *map, const 
     for (int k = 0; k < node->input_count; k++)
       in[k] = map[first[node->inputs[k].node->id] + node->inputs[k].index];
     leat_builder_scope(b, node->scope);
+    const leat_node *relu = relu_beside(func, node);
+    if (relu) {
+      leat_value zero = node->inputs[0].node->inputs[1];
+      in[0] = leat_le(b, map[first[relu->id]], map[first[zero.node->id] + zero.index]);
+    }
     leat_value value = simpler(b, node, in);
     if (value.node)
       map[first[i]] = value;
