@@ -188,14 +188,15 @@ static void inference(int batch, double gf, leat_error *err) {
   leat_graph_free(m.graph);
 }
 
-// mlp [BATCH]: one row only, for a profiler.
+// mlp [BATCH [infer]]: one row only, for a profiler.
 int main(int argc, char **argv) {
   leat_error err = {0};
   double gf = peak_gf();
   static const int batches[] = {40, 128, 1024};
   int only = argc > 1 ? atoi(argv[1]) : 0;
   for (int i = 0; i < 3; i++)
-    if (!only || only == batches[i]) training(batches[i], gf, &err);
+    if (!only || (argc < 3 && only == batches[i])) training(batches[i], gf, &err);
+  if (only && argc > 2) inference(only, gf, &err);
   if (only) return 0;
   inference(1, gf, &err);
   inference(1024, gf, &err);

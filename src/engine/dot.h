@@ -9,7 +9,7 @@
 typedef void leat_dot_end(void *const *v, const long long *d, const void *c, long c_row, long i,
                           long rows, long j, long cols);
 
-// c (m, n) = a (m, k) times b (k, n), each element one chain over k (clause N2). Strides in
+// c (m, n) = a (m, k) times b (k, n), each element in the order of clause N2. Strides in
 // elements. Without `end` the results go to c; with it, to nothing else.
 typedef struct leat_dot {
   const void *a, *b;
@@ -20,9 +20,11 @@ typedef struct leat_dot {
   leat_dot_end *end;
   void *const *v;
   const long long *d;
-  long first;  // what row 0 is called for `end`
-  int lines;   // `end` is one loop over whole rows, c_row = n = cols, or over a piece of one row
-  int packed;  // b is what the table's dot_pack made of it
+  long first;     // what row 0 is called for `end`
+  int lines;      // `end` is one loop over whole rows, c_row = n = cols, or over a piece of one row
+  int packed;     // b is what the table's dot_pack made of it
+  int lanes16;    // each element in sixteen lanes instead of one chain
+  void *scratch;  // lanes16: room for (m + n) k elements
 } leat_dot;
 
 #endif

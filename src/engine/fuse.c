@@ -34,10 +34,11 @@ static bool drops_ones_only(const leat_node *node) {
 }
 
 static bool plain_dot(const leat_node *node) {
+  int64_t m = node->types[0].shape.dims[0], n = node->types[0].shape.dims[1];
   return node->attrs[0].count == 0 && node->attrs[2].count == 1 &&
          leat__in(node, 0).shape.rank == 2 && leat__in(node, 1).shape.rank == 2 &&
          node->types[0].dtype == LEAT_DTYPE_F32 && leat__in(node, 0).dtype == LEAT_DTYPE_F32 &&
-         node->attrs[4].i == ORDER_CHAIN && node->types[0].shape.dims[1] != 1;
+         (node->attrs[4].i == ORDER_LANES16 ? n > 0 && n <= 16 : true) && (m != 1 || n != 1);
 }
 
 static bool is_reduction(const leat_node *node) {
@@ -353,6 +354,15 @@ static bool add_group(leat_lower *l, leat_group_kind kind, const leat_node *anch
   return leat_vec_push(&l->groups, g);
 }
 
+// A dot's results come as vectors along rows; those of one column, as one vector along it.
+static bool joins_dot(const leat_lower *l, const leat_node *node) {
+  const leat_shape *shape = &node->types[0].shape;
+  leat_index own = leat__index_identity(l->func, shape);
+  return leat__print_elem_is_vector(l, node) &&
+         (shape->dims[1] != 1 ||
+          leat__print_index_is_flat(l, (leat_value){(leat_node *)node, 0}, &own, shape));
+}
+
 static bool place_value(leat_lower *l, const leat_node *node) {
   if (of(l, node)->role == ROLE_HOST) return add_group(l, GROUP_HOST, node, NULL);
   if (is_reduction(node)) return add_group(l, GROUP_REDUCE, node, node);
@@ -364,9 +374,8 @@ static bool place_value(leat_lower *l, const leat_node *node) {
   s.depth = 0;
   visit(&s, node, node, &own, 1);
   leat_group *g = s.newest >= 0 ? &l->groups.at[s.newest] : NULL;
-  bool joins =
-      g && s.beside && g->root_count < LEAT_GROUP_ROOTS &&
-      (g->kind == GROUP_ELEM || (g->kind == GROUP_DOT && leat__print_elem_is_vector(l, node)));
+  bool joins = g && s.beside && g->root_count < LEAT_GROUP_ROOTS &&
+               (g->kind == GROUP_ELEM || (g->kind == GROUP_DOT && joins_dot(l, node)));
   if (!joins) return add_group(l, GROUP_ELEM, NULL, node);
   g->roots[g->root_count++] = node;
   of(l, node)->group = s.newest;

@@ -139,7 +139,8 @@ static void run_dot(void *context, const leat_dot *dot) {
   leat_native *n = context;
   const leat_vec *vec = leat__vec();
   leat_dot packed = *dot;
-  if (leat__dot_packs(dot)) {
+  packed.scratch = n->scratch;
+  if (!dot->lanes16 && leat__dot_packs(dot)) {
     vec->dot_pack_f32(dot, n->scratch);
     packed.b = n->scratch;
     packed.packed = 1;
@@ -245,6 +246,9 @@ static int64_t scratch_wanted(const leat_native *n, const int64_t *env) {
     for (int k = 0; k < 2; k++) at[k] = leat__dim_eval(n->lower.func->graph, shape.dims[k], env);
     int b_k = (int)g->anchor->attrs[3].ints[0];
     int64_t bytes = 4 * leat__dot_scratch(at[!b_k], at[b_k]);
+    if (g->anchor->attrs[4].i == ORDER_LANES16)
+      bytes += 4 * at[b_k] *
+               leat__dim_eval(n->lower.func->graph, g->anchor->types[0].shape.dims[0], env);
     if (bytes > most) most = bytes;
   }
   return most;

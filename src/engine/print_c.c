@@ -493,13 +493,16 @@ static void print_dot_end(printer *p, leat_body *b, const int *writes, int count
     leat_buf_fmt(p->out, "  %s%s *p%d = v[%d];\n", reads ? "const " : "", leat__c_type(t), slot,
                  slot);
   }
-  if (b->flat)
+  if (b->flat) {
     leat_buf_c(p->out,
                "  const float *t = c;\n"
-               "  const long n = rows * cols, at = i * d[0] + j;\n"
+               "  const long n = rows * cols, at = i * ");
+    leat__print_dim_c(p->l, p->out, b->loops->dims[1]);
+    leat_buf_c(p->out,
+               " + j;\n"
                "  long q = 0;\n"
                "  for (; q + VF_LANES <= n; q += VF_LANES)\n");
-  else
+  } else
     leat_buf_c(p->out,
                "  for (long r = 0; r < rows; r++) {\n"
                "    const float *t = (const float *)c + r * c_row;\n"
@@ -540,7 +543,8 @@ static void print_dot_call(printer *p, const leat_node *node, bool lines) {
   print_stride(p, "m", false, to.dims[0]);
   print_stride(p, "n", false, to.dims[1]);
   print_stride(p, "k", false, a.dims[a_k]);
-  leat_buf_fmt(p->out, ", .end = @_end, .v = v, .d = d, .lines = %d});\n}\n", lines);
+  leat_buf_fmt(p->out, ", .end = @_end, .v = v, .d = d, .lines = %d, .lanes16 = %d});\n}\n", lines,
+               node->attrs[4].i == ORDER_LANES16);
 }
 
 static void print_dot(printer *p, const leat_group *g) {
@@ -549,11 +553,11 @@ static void print_dot(printer *p, const leat_group *g) {
   leat_buf text = {0};
   leat_body b = {.lower = p->l, .out = &text, .vector = true, .var = 1, .loops = &to};
   leat_index own = leat__index_identity(p->l->func, &to);
-  b.flat = to.dims[0] != 1 && to.dims[1] != 1;
+  b.flat = true;
+  b.var = to.dims[1] == 1 ? 0 : 1;
   for (int i = 0; i < g->root_count; i++)
     b.flat &=
         g->roots[i] == node || leat__print_index_is_flat(p->l, first_of(g->roots[i]), &own, &to);
-  if (b.flat) leat__lower_size(p->l, to.dims[1]);  // d[0]
   int dot = leat__body_bind(&b, first_of(node), &own);
   int writes[LEAT_GROUP_ROOTS], count = fill_body(p, &b, g, writes);
   leat_buf_c(p->out, "LEAT_INLINE void @_body(");
