@@ -39,7 +39,7 @@ def train(where, job, threads):
         data.mkdir(exist_ok=True)
         subprocess.run([BUILD / "examples" / "synthesize", data], check=True)
     return [where / "leat", "train", ROOT / "examples/census/census.yaml", "--job-dir", job, "--train-files", f"{data}/adult.data",
-            "--eval-files", f"{data}/adult.test", "--train-steps", "200", "--eval-steps", "3", "--train.threads", threads, "--train.batch_size", "2000"]
+            "--eval-files", f"{data}/adult.test", "--train-steps", "40", "--eval-steps", "3", "--train.threads", threads, "--train.batch_size", "2000"]
 
 
 def main():
