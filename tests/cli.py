@@ -109,7 +109,7 @@ def same_seed_same_bits(d):
     check("a compiler that fails: the interpreter goes on", done, 0, "training in the interpreter: /bin/false failed")
     check("its bits", leat("ckpt", "diff", "one/ckpt-60", "fallback/ckpt-60", cwd=d), 0, " 0 differences", where="stdout")
     check("graph show --stage fuse", leat("graph", "show", next((d / "native/export/estimator").iterdir()), "--stage", "fuse", cwd=d), 0, r"group \d+ dot: ", where="stdout")
-    check("graph show --stage c", leat("graph", "show", next((d / "native/export/estimator").iterdir()), "--stage", "c", cwd=d), 0, r"leat_dot dot = ", where="stdout")
+    check("graph show --stage c", leat("graph", "show", next((d / "native/export/estimator").iterdir()), "--stage", "c", cwd=d), 0, r"leat_dot_run\(v, ", where="stdout")
     check("the best kernels = the base kernels", leat("ckpt", "diff", "one/ckpt-60", "isa/ckpt-60", cwd=d), 0, " 0 differences", where="stdout")
 
 
