@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 
+os.environ.setdefault("LEAT_ENGINE", "interpreter")
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(sys.argv[1]).resolve()
 LEAT, LIBRARY = str(BUILD / "leat"), str(BUILD / "tests" / "libfault.so")

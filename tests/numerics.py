@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 
+os.environ.setdefault("LEAT_ENGINE", "interpreter")
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FLAGS = "-std=gnu17 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -Iinclude -Isrc -w".split()
 PARTS = ["base", "tensor", "graph", "engine"]

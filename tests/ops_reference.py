@@ -15,6 +15,7 @@ except ImportError:
     print("ok ops against numpy # SKIP python3-numpy is not installed")
     sys.exit(0)
 
+os.environ.setdefault("LEAT_ENGINE", "interpreter")
 LEAT = pathlib.Path(sys.argv[1]).resolve() / "leat"
 SHAPES = int(os.environ.get("SHAPES", "20"))
 NAMES = {"f32": np.float32, "f64": np.float64, "i8": np.int8, "i16": np.int16, "i32": np.int32, "i64": np.int64,

@@ -18,7 +18,7 @@ def shelves(build):
     python = os.environ.get("PYTHON", sys.executable)
     scripts = ["sanitize.py", "numerics.py", "ops_reference.py", "fault.py", "kill.py", "cli.py", "train.py", "examples.py", "formats_golden.py", "messy.py", "pages.py"]  # the longest first
     jobs = [(s, [python, str(ROOT / "tests" / s), str(build)]) for s in scripts if (ROOT / "tests" / s).exists()]
-    native = ["env", "LEAT_ENGINE=native", f"LEAT_CACHE_DIR={build}/cache"]
+    native = ["env", "LEAT_ENGINE=native"]
     jobs.insert(2, ("ops (native)", [*native, "SHAPES=6", python, str(ROOT / "tests" / "ops_reference.py"), str(build)]))
     jobs += [("lint", [python, str(ROOT / "tools" / "lint.py"), "--tap"])] if (ROOT / "tools" / "lint.py").exists() else []
     golden = build / "tests" / "golden"
@@ -66,6 +66,7 @@ def read(name, output, code):
 def main():
     build = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "build").resolve()
     jobs = shelves(build)
+    os.environ.setdefault("LEAT_CACHE_DIR", f"{build}/cache")
     passed, failed, skipped = 0, [], []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
         for name, output, code, seconds in pool.map(run, jobs):

@@ -26,12 +26,14 @@ LEAT_API leat_status leat_state_set(leat_state *state, const leat_var *var, leat
 typedef struct leat_exec leat_exec;
 
 typedef enum leat_engine {
+  LEAT_ENGINE_AUTO,         // interpreter, then native code once it is worth building and built
   LEAT_ENGINE_INTERPRETER,  // one op at a time; the reference
-  LEAT_ENGINE_NATIVE,       // fused loops as C, built by the system's compiler, to the same bits
+  LEAT_ENGINE_NATIVE,       // fused loops as C, built by the system's compiler, to the same bits;
+                            // leat_exec_new waits for it
 } leat_engine;
 
 typedef struct leat_exec_options {  // all zero is the default
-  leat_engine engine;               // NATIVE falls back to the interpreter; see leat_exec_note
+  leat_engine engine;               // what cannot be built falls back: see leat_exec_note
   int threads;                      // 0 or 1 = the caller alone
   bool check_numerics;              // fail at the first NaN or infinity and name the node
   // What the print op calls; NULL drops the values.
@@ -44,8 +46,8 @@ typedef struct leat_exec_options {  // all zero is the default
 LEAT_API leat_status leat_exec_new(leat_exec **out, leat_func *func,
                                    const leat_exec_options *options, leat_error *err);
 LEAT_API void leat_exec_free(leat_exec *exec);  // NULL allowed
-// What runs the function, and where native code was wanted and could not be had, why (""
-// otherwise).
+// What runs the next call, and where native code was wanted and could not be had, why (""
+// otherwise). The environment's LEAT_ENGINE=auto|interpreter|native overrules the option.
 LEAT_API leat_engine leat_exec_engine(const leat_exec *exec);
 LEAT_API const char *leat_exec_note(const leat_exec *exec);
 // inputs: one tensor for each argument, borrowed. outputs: one for each result, new references.

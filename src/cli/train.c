@@ -51,8 +51,19 @@ static void on_interrupt(int number) {
 
 // --- Progress -----------------------------------------------------------------------------------
 typedef struct meter {
-  bool shown;
+  leat_job *job;
+  bool shown;  // the bar stands on the last line
+  bool said;   // why the interpreter trains
 } meter;
+
+// Once, as soon as it is known.
+static void say_engine(meter *m) {
+  if (m->said || !m->job || !*leat_job_note(m->job)) return;
+  fprintf(stderr, "%straining in the interpreter: %s\n", m->shown ? "\n" : "",
+          leat_job_note(m->job));
+  m->shown = false;
+  m->said = true;
+}
 
 static void print_left(double seconds) {
   if (seconds < 60)
@@ -65,6 +76,7 @@ static void print_left(double seconds) {
 
 static bool on_progress(void *context, const leat_job_progress *p) {
   meter *m = context;
+  say_engine(m);
   if (isatty(2)) {
     char text[128];
     snprintf(text, sizeof text, "step %lld/%lld  loss %.4f  %.0f steps/s  ", (long long)p->step,
@@ -192,14 +204,15 @@ static int run_train(args *a) {
                               .context = &m};
   leat_status status = leat_job_open(&job, &config, dir, true, &options, &err);
   int64_t first = status ? 0 : leat_job_step(job);
-  if (!status && *leat_job_note(job))
-    fprintf(stderr, "training in the interpreter: %s\n", leat_job_note(job));
+  m.job = job;
+  if (!status) say_engine(&m);
   if (!status && first) fprintf(stderr, "continuing %s at step %lld\n", dir, (long long)first);
   if (!status && first >= config.steps)
     fprintf(stderr,
             "step %lld is reached already; --train-steps N goes on, --overwrite starts anew\n",
             (long long)config.steps);
   if (!status) status = leat_job_train(job, &err);
+  if (!status) say_engine(&m);
   if (m.shown) fprintf(stderr, "\n");
   if (status == LEAT_CANCELLED)
     fprintf(stderr, "saved at step %lld; the same command goes on from there\n",

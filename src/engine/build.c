@@ -1,19 +1,21 @@
-// Building printed C: the system's compiler, a cache on disk, a loaded object.
+// Building printed C: which compiler, which flags, one unit from text to object.
 // SPDX-License-Identifier: Apache-2.0
 //
-// An entry of the cache is named by a fingerprint of all that decides its bytes: source, flags and
-// compiler. It is written under a temporary name and renamed, so that processes may build the same
-// one at once; one that does not load is removed and built again. The folder is the user's own and
-// private: anything else is not used.
+// The compiler is a child process and no thread watches it: whoever wants the object polls. It
+// writes to temporary names in the cache's folder.
+#include "engine/build.h"
+
 #include "base/file.h"
 #include "base/fingerprint.h"
-#include "engine/lower.h"
+#include "engine/cache.h"
 #include "engine/vec.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -22,10 +24,6 @@
 
 extern char **environ;
 extern const char leat__text_dot[], leat__text_prelude[], leat__text_math[], leat__text_native[];
-
-struct leat_object {
-  void *handle;
-};
 
 // --- The compiler -------------------------------------------------------------------------------
 typedef struct compiler {
@@ -94,147 +92,177 @@ static int flags_of(const char **flags) {
   return count;
 }
 
-// --- The cache ----------------------------------------------------------------------------------
-static leat_status cache_folder(leat_buf *out, leat_error *err) {
-  const char *own = getenv("LEAT_CACHE_DIR"), *xdg = getenv("XDG_CACHE_HOME"),
-             *home = getenv("HOME");
-  if (own && *own)
-    leat_buf_c(out, own);
-  else if (xdg && *xdg)
-    leat_buf_fmt(out, "%s/leat", xdg);
-  else if (home && *home)
-    leat_buf_fmt(out, "%s/.cache/leat", home);
-  else
-    leat_buf_fmt(out, "/tmp/leat-%lld", (long long)geteuid());
-  leat_status status = leat_buf_status(out, err);
-  struct stat st;
-  if (status) return status;
-  if (lstat(out->ptr, &st) != 0) {
-    char *parent = leat_path_dir(out->ptr);
-    if (parent) leat_dir_make(parent, NULL);
-    leat__free(parent);
-    if (mkdir(out->ptr, 0700) && errno != EEXIST)
-      return leat_file_error(err, out->ptr, "make the build cache");
-    if (lstat(out->ptr, &st) != 0) return leat_file_error(err, out->ptr, "look at the build cache");
-  }
-  if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022))
-    return leat_error_set(
-        err, LEAT_PERMISSION_DENIED,
-        "%s: the build cache must be a folder of this user that no one else can write", out->ptr);
-  return LEAT_OK;
+// --- A unit -------------------------------------------------------------------------------------
+struct leat_build {
+  compiler cc;
+  const char *flags[MOST_FLAGS];
+  int flag_count;
+  leat_buf unit, entry, temporary;  // entry: path without its ending; temporary: likewise
+  leat_object *object;
+  pid_t child;  // the compiler at work; 0: none
+};
+
+void leat__build_head(leat_buf *out) {
+  leat_buf_c(out, leat__text_prelude);
+  leat_buf_c(out, leat__text_math);
+  leat_buf_c(out, leat__text_dot);
+  leat_buf_c(out, leat__text_native);
 }
 
-static void entry_name(leat_buf *out, const char *folder, leat_str source, const compiler *cc,
-                       const char **flags, int count) {
+// All that decides an object's bytes is in its name: text, flags, compiler.
+static leat_status name_entry(leat_build *b, const char *folder, leat_error *err) {
+  static atomic_int made;
   leat_buf key = {0};
-  leat_buf_fmt(&key, "%s %lld %lld", cc->path, cc->size, cc->time);
-  for (int i = 0; i < count; i++) leat_buf_fmt(&key, " %s", flags[i]);
-  uint64_t a = leat_fingerprint64(source), b = leat_fingerprint64(leat_buf_view(&key));
-  uint64_t c = leat_siphash(source, a, b);
-  leat_buf_fmt(out, "%s/%016llx%016llx", folder, (unsigned long long)leat_fingerprint_cat64(a, b),
-               (unsigned long long)c);
-  if (key.failed) out->failed = true;
+  leat_buf_fmt(&key, "%s %lld %lld", b->cc.path, b->cc.size, b->cc.time);
+  for (int i = 0; i < b->flag_count; i++) leat_buf_fmt(&key, " %s", b->flags[i]);
+  leat_str text = leat_buf_view(&b->unit);
+  uint64_t x = leat_fingerprint64(text), y = leat_fingerprint64(leat_buf_view(&key));
+  leat_buf_fmt(&b->entry, "%s/%016llx%016llx", folder,
+               (unsigned long long)leat_fingerprint_cat64(x, y),
+               (unsigned long long)leat_siphash(text, x, y));
+  leat_buf_fmt(&b->temporary, "%s.%lld.%d.tmp", b->entry.ptr ? b->entry.ptr : "",
+               (long long)getpid(), atomic_fetch_add(&made, 1));
+  if (key.failed) b->entry.failed = true;
   leat_buf_deinit(&key);
+  leat_status status = leat_buf_status(&b->entry, err);
+  return status ? status : leat_buf_status(&b->temporary, err);
 }
 
-static bool load(const char *path, leat_object **out) {
-  void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  if (!handle) return false;
-  *out = leat__calloc(1, sizeof **out);
-  if (*out)
-    (*out)->handle = handle;
-  else
-    dlclose(handle);
-  return *out != NULL;
+// PATH + ending, in `out`.
+static const char *file_of(const leat_buf *path, const char *ending, char out[PATH_MAX]) {
+  snprintf(out, PATH_MAX, "%s%s", path->ptr, ending);
+  return out;
+}
+
+leat_status leat__build_new(leat_build **out, leat_str unit, leat_error *err) {
+  leat_build *b = *out = leat__calloc(1, sizeof *b);
+  leat_buf folder = {0};
+  char path[PATH_MAX];
+  if (!b) return leat__oom(err, sizeof *b);
+  leat_status status = LEAT_OK;
+  if (!find_compiler(&b->cc))
+    status = leat_error_set(err, LEAT_NOT_FOUND, "no C compiler on this machine (Debian: gcc)");
+  b->flag_count = flags_of(b->flags);
+  leat__build_head(&b->unit);
+  leat_buf_str(&b->unit, unit);
+  if (!status) status = leat_buf_status(&b->unit, err);
+  if (!status) status = leat__cache_folder(&folder, err);
+  if (!status) status = name_entry(b, folder.ptr, err);
+  if (!status) leat__cache_load(file_of(&b->entry, ".so", path), &b->object);
+  leat_buf_deinit(&folder);
+  if (!status) return LEAT_OK;
+  leat__build_free(b);
+  *out = NULL;
+  return status;
+}
+
+static void remove_temporaries(const leat_build *b) {
+  static const char *const endings[] = {".c", ".so", ".log"};
+  char path[PATH_MAX];
+  for (int i = 0; b->temporary.ptr && i < 3; i++) unlink(file_of(&b->temporary, endings[i], path));
+}
+
+void leat__build_free(leat_build *b) {
+  if (!b) return;
+  if (b->child) {
+    kill(-b->child, SIGKILL);
+    while (waitpid(b->child, NULL, 0) < 0 && errno == EINTR) continue;
+    remove_temporaries(b);
+  }
+  leat__object_free(b->object);
+  leat_buf_deinit(&b->unit);
+  leat_buf_deinit(&b->entry);
+  leat_buf_deinit(&b->temporary);
+  leat__free(b);
 }
 
 // --- Compiling ----------------------------------------------------------------------------------
-static leat_status report(const char *log, const char *cc, int how, leat_error *err) {
-  leat_buf text = {.max = 4096};
-  leat_file_read(log, 0, &text, NULL);
-  leat_str first = leat_buf_view(&text), line = leat_str_cut(&first, '\n');
-  leat_error_set(err, LEAT_INTERNAL, "%s failed on printed C (%d): " LEAT_STR_FMT, cc, how,
-                 LEAT_STR_ARG(line));
-  leat_buf_deinit(&text);
-  return LEAT_INTERNAL;
-}
-
-static leat_status compile(const compiler *cc, const char **flags, int count, const char *source,
-                           const char *object, leat_error *err) {
-  char *argv[MOST_FLAGS + 8], log[1300];
-  int n = 0, how = 0;
-  pid_t child;
+static leat_status spawn(leat_build *b, leat_error *err) {
+  char *argv[MOST_FLAGS + 8], source[PATH_MAX], object[PATH_MAX], log[PATH_MAX];
+  int n = 0;
   posix_spawn_file_actions_t actions;
-  snprintf(log, sizeof log, "%s.log", object);
-  argv[n++] = (char *)cc->path;
-  for (int i = 0; i < count; i++) argv[n++] = (char *)flags[i];
-  argv[n++] = (char *)source;
+  posix_spawnattr_t own_group;
+  file_of(&b->temporary, ".log", log);
+  argv[n++] = b->cc.path;
+  for (int i = 0; i < b->flag_count; i++) argv[n++] = (char *)b->flags[i];
+  argv[n++] = (char *)file_of(&b->temporary, ".c", source);
   argv[n++] = "-o";
-  argv[n++] = (char *)object;
+  argv[n++] = (char *)file_of(&b->temporary, ".so", object);
   argv[n] = NULL;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
   posix_spawn_file_actions_addopen(&actions, 2, log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  int failed = posix_spawn(&child, cc->path, &actions, NULL, argv, environ);
+  posix_spawnattr_init(&own_group);  // so that all of it can be ended, and Ctrl-C is ours alone
+  posix_spawnattr_setflags(&own_group, POSIX_SPAWN_SETPGROUP);
+  int failed = posix_spawn(&b->child, b->cc.path, &actions, &own_group, argv, environ);
+  posix_spawnattr_destroy(&own_group);
   posix_spawn_file_actions_destroy(&actions);
-  if (failed)
-    return leat_error_set(err, LEAT_UNAVAILABLE, "cannot run %s: %s", cc->path, strerror(failed));
-  while (waitpid(child, &how, 0) < 0 && errno == EINTR) continue;
-  leat_status status = how == 0 ? LEAT_OK : report(log, cc->path, how, err);
-  unlink(log);
+  if (!failed) return LEAT_OK;
+  b->child = 0;
+  return leat_error_set(err, LEAT_UNAVAILABLE, "cannot run %s: %s", b->cc.path, strerror(failed));
+}
+
+leat_status leat__build_start(leat_build *b, leat_error *err) {
+  char source[PATH_MAX];
+  if (b->object || b->child) return LEAT_OK;
+  leat_status status =
+      leat_file_write(file_of(&b->temporary, ".c", source), leat_buf_view(&b->unit), err);
+  if (!status) status = spawn(b, err);
+  if (status) remove_temporaries(b);
   return status;
 }
 
-static leat_status build(const compiler *cc, const char **flags, int count, leat_str source,
-                         const char *entry, leat_object **out, leat_error *err) {
-  char object[1200], temporary[1200], text[1200];
-  snprintf(object, sizeof object, "%s.so", entry);
-  snprintf(temporary, sizeof temporary, "%s.%lld.tmp", entry, (long long)getpid());
-  snprintf(text, sizeof text, "%s.c", entry);
-  if (load(object, out)) return LEAT_OK;
-  unlink(object);
-  leat_status status = leat_file_write(text, source, err);
-  if (!status) status = compile(cc, flags, count, text, temporary, err);
-  if (!status && rename(temporary, object))
-    status = leat_file_error(err, object, "put the built object");
-  if (!status && !load(object, out))
-    status = leat_error_set(err, LEAT_INTERNAL, "%s: does not load: %s", object, dlerror());
-  if (status) unlink(temporary);
+// The line with the compiler's first error, else its first line.
+static leat_str complaint(leat_str text) {
+  leat_str rest = text;
+  while (rest.len) {
+    leat_str line = leat_str_cut(&rest, '\n');
+    if (memmem(line.ptr, line.len, "error", 5)) return line;
+  }
+  return leat_str_cut(&text, '\n');
+}
+
+static leat_status report(const leat_build *b, int how, leat_error *err) {
+  char log[PATH_MAX];
+  leat_buf text = {0};
+  if (WIFSIGNALED(how)) {
+    leat_error_set(err, LEAT_INTERNAL, "%s was ended by signal %d (%s)", b->cc.path, WTERMSIG(how),
+                   strsignal(WTERMSIG(how)));
+  } else {
+    leat_file_read(file_of(&b->temporary, ".log", log), 1 << 20, &text, NULL);
+    leat_str line = complaint(leat_buf_view(&text));
+    leat_error_set(err, LEAT_INTERNAL, "%s failed on printed C (exit %d)%s" LEAT_STR_FMT,
+                   b->cc.path, WEXITSTATUS(how), line.len ? ": " : "", LEAT_STR_ARG(line));
+  }
+  leat_buf_deinit(&text);
+  return LEAT_INTERNAL;
+}
+
+// A caller that ignores SIGCHLD leaves no status; the object itself then tells.
+static leat_status take(leat_build *b, int how, leat_error *err) {
+  char built[PATH_MAX], object[PATH_MAX];
+  leat_status status = how ? report(b, how, err) : LEAT_OK;
+  file_of(&b->temporary, ".so", built);
+  file_of(&b->entry, ".so", object);
+  if (!status) status = leat__cache_put(built, object, &b->object, err);
+  remove_temporaries(b);
   return status;
 }
 
-leat_status leat__build_c(leat_object **out, leat_str source, leat_error *err) {
-  compiler cc;
-  const char *flags[MOST_FLAGS];
-  leat_buf whole = {0}, folder = {0}, entry = {0};
-  *out = NULL;
-  if (!find_compiler(&cc))
-    return leat_error_set(err, LEAT_NOT_FOUND,
-                          "no C compiler on this machine (Debian: gcc); the interpreter goes on");
-  int count = flags_of(flags);
-  leat_buf_c(&whole, leat__text_prelude);
-  leat_buf_c(&whole, leat__text_math);
-  leat_buf_c(&whole, leat__text_dot);
-  leat_buf_c(&whole, leat__text_native);
-  leat_buf_str(&whole, source);
-  leat_status status = leat_buf_status(&whole, err);
-  if (!status) status = cache_folder(&folder, err);
-  if (!status) entry_name(&entry, folder.ptr, leat_buf_view(&whole), &cc, flags, count);
-  if (!status) status = leat_buf_status(&entry, err);
-  if (!status) status = build(&cc, flags, count, leat_buf_view(&whole), entry.ptr, out, err);
-  leat_buf_deinit(&whole);
-  leat_buf_deinit(&folder);
-  leat_buf_deinit(&entry);
-  return status;
+leat_status leat__build_poll(leat_build *b, bool wait, leat_error *err) {
+  int how = 0;
+  if (b->object || !b->child) return LEAT_OK;
+  pid_t ended;
+  do ended = waitpid(b->child, &how, wait ? 0 : WNOHANG);
+  while (ended < 0 && errno == EINTR);
+  if (ended == 0) return LEAT_OK;
+  b->child = 0;
+  return take(b, ended < 0 ? 0 : how, err);
 }
 
-void *leat__object_find(leat_object *object, const char *symbol) {
-  return dlsym(object->handle, symbol);
-}
-
-void leat__object_free(leat_object *object) {
-  if (!object) return;
-  dlclose(object->handle);
-  leat__free(object);
+leat_object *leat__build_take(leat_build *b) {
+  leat_object *object = b->object;
+  b->object = NULL;
+  return object;
 }

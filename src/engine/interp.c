@@ -4,9 +4,10 @@
 // A plan, made once for each function, says where each value lives in the frame and when it dies.
 // Nodes that write variables run last, so that reads see the values at entry and a failed call
 // changes nothing.
+#include "base/clock.h"
 #include "base/fpenv.h"
 #include "base/pool.h"
-#include "engine/native.h"
+#include "engine/tier.h"
 
 #include <stdlib.h>
 
@@ -23,9 +24,8 @@ struct leat_exec {
   leat_func *func;
   leat_exec_options options;
   leat_pool *pool;
-  leat_native *native;  // NULL: the interpreter alone
-  leat_error note;      // why there is no native code although it was asked for
-  leat_map plans;       // &func -> plan, keyed by the function's name
+  leat_tier tier;
+  leat_map plans;  // &func -> plan, keyed by the function's name
 };
 
 struct leat_state {
@@ -140,22 +140,12 @@ static plan *plan_of(leat_exec *exec, leat_func *func) {
 }
 
 // --- Exec ---------------------------------------------------------------------------------------
-// LEAT_ENGINE in the environment overrules the option, for tests: native code is then demanded.
-// NaN hunting needs every value.
-static leat_status add_native(leat_exec *exec, leat_error *err) {
-  const char *env = getenv("LEAT_ENGINE");
-  bool demanded = env && strcmp(env, "native") == 0, set = env && *env;
-  if (exec->options.check_numerics || (set && !demanded)) return LEAT_OK;
-  if (!demanded && exec->options.engine != LEAT_ENGINE_NATIVE) return LEAT_OK;
-  leat_status status = leat__native_new(&exec->native, exec->func, demanded ? err : &exec->note);
-  return demanded ? status : LEAT_OK;
-}
-
 leat_engine leat_exec_engine(const leat_exec *exec) {
-  return exec->native ? LEAT_ENGINE_NATIVE : LEAT_ENGINE_INTERPRETER;
+  bool native = exec->tier.native && leat__native_ready(exec->tier.native);
+  return native ? LEAT_ENGINE_NATIVE : LEAT_ENGINE_INTERPRETER;
 }
 
-const char *leat_exec_note(const leat_exec *exec) { return exec->note.message; }
+const char *leat_exec_note(const leat_exec *exec) { return exec->tier.note.message; }
 
 leat_status leat_exec_new(leat_exec **out, leat_func *func, const leat_exec_options *options,
                           leat_error *err) {
@@ -166,7 +156,7 @@ leat_status leat_exec_new(leat_exec **out, leat_func *func, const leat_exec_opti
   leat_status status = LEAT_OK;
   if (exec->options.threads > 1) status = leat_pool_new(&exec->pool, exec->options.threads, err);
   if (!status && !plan_of(exec, func)) status = leat__oom(err, sizeof(plan));
-  if (!status) status = add_native(exec, err);
+  if (!status) status = leat__tier_init(&exec->tier, func, &exec->options, err);
   if (!status) return LEAT_OK;
   leat_exec_free(exec);
   *out = NULL;
@@ -175,7 +165,7 @@ leat_status leat_exec_new(leat_exec **out, leat_func *func, const leat_exec_opti
 
 void leat_exec_free(leat_exec *exec) {
   if (!exec) return;
-  leat__native_free(exec->native);
+  leat__tier_deinit(&exec->tier);
   for (size_t i = 0; i < exec->plans.count; i++) plan_free(exec->plans.entries[i].value.ptr);
   leat_map_deinit(&exec->plans);
   leat_pool_free(exec->pool);
@@ -328,7 +318,8 @@ static leat_status run_host(void *context, const leat_node *node, leat_error *er
   return status ? fail_at(&c, status) : LEAT_OK;
 }
 
-static leat_status run_native(leat_exec *exec, leat_state *state, frame *f, leat_error *err) {
+static leat_status run_native(leat_native *native, leat_exec *exec, leat_state *state, frame *f,
+                              leat_error *err) {
   host_run h = {exec, state, f};
   leat_native_frame run = {.values = f->values,
                            .first = f->p->first,
@@ -336,7 +327,25 @@ static leat_status run_native(leat_exec *exec, leat_state *state, frame *f, leat
                            .state = state,
                            .host = run_host,
                            .context = &h};
-  return leat__native_run(exec->native, &run, err);
+  return leat__native_run(native, &run, err);
+}
+
+static leat_status interpret(leat_exec *exec, leat_state *state, frame *f, leat_error *err) {
+  leat_status status = LEAT_OK;
+  for (int step = 0; !status && step < f->p->func->node_count; step++)
+    status = run_node(exec, state, f, step, err);
+  return status;
+}
+
+// The exec's own function, in the engine that it has come to.
+static leat_status run_own(leat_exec *exec, leat_state *state, frame *f, leat_error *err) {
+  leat_native *native = leat__tier_choose(&exec->tier, exec->func);
+  if (native) return run_native(native, exec, state, f, err);
+  if (exec->tier.given_up) return interpret(exec, state, f, err);
+  int64_t start = leat_clock_ns();
+  leat_status status = interpret(exec, state, f, err);
+  leat__tier_spend(&exec->tier, leat_clock_ns() - start);
+  return status;
 }
 
 static leat_status run_frame(leat_exec *exec, leat_state *state, frame *f, leat_tensor *const *in,
@@ -345,11 +354,10 @@ static leat_status run_frame(leat_exec *exec, leat_state *state, frame *f, leat_
   for (int i = 0; i < func->input_count; i++)
     f->values[f->p->first[func->inputs[i]->id]] = leat_tensor_ref(in[i]);
   leat_status status = bind_inputs(func, in, f->env, err);
-  if (exec->native && func == exec->func && !status)
-    status = run_native(exec, state, f, err);
-  else
-    for (int step = 0; !status && step < func->node_count; step++)
-      status = run_node(exec, state, f, step, err);
+  if (!status && func == exec->func)
+    status = run_own(exec, state, f, err);
+  else if (!status)
+    status = interpret(exec, state, f, err);
   for (int i = 0; !status && i < func->output_count; i++) {
     leat_value value = func->outputs[i];
     out[i] = leat_tensor_ref(f->values[f->p->first[value.node->id] + value.index]);

@@ -1,8 +1,7 @@
 // Lowering: a function as a list of groups, each one loop nest of printed C or one interpreted
 // node. SPDX-License-Identifier: Apache-2.0
 //
-//   leat_func --fuse--> groups in order --print_c--> C text --build--> shared object --native-->
-//   run
+//   leat_func --fuse--> groups --print_c--> C text --build--> object --native--> run
 //
 // Every node has a role. GIVEN and STORED values have memory, an ALIAS is another shape of the
 // memory of its operand, a VIRTUAL one exists only as an expression inside the loops of its users,
@@ -88,11 +87,5 @@ leat_index leat__index_operand(const leat_node *node, int i, const leat_index *i
 // Functions `leat_run_N(void *const *v, const long long *d)`, N = first group of each run of
 // printed groups.
 leat_status leat__print_c(leat_lower *lower, leat_buf *out, leat_error *err);
-
-typedef struct leat_object leat_object;
-// Compiles C text into a shared object (or finds it in the cache) and loads it.
-leat_status leat__build_c(leat_object **out, leat_str source, leat_error *err);
-void *leat__object_find(leat_object *object, const char *symbol);
-void leat__object_free(leat_object *object);  // NULL allowed
 
 #endif

@@ -7,6 +7,7 @@
 // of the value before: a step allocates nothing and a failed one changes nothing.
 #include "engine/native.h"
 
+#include "engine/build.h"
 #include "engine/lower.h"
 #include "engine/plan.h"
 #include "engine/vec.h"
@@ -28,7 +29,8 @@ typedef struct update {
 
 struct leat_native {
   leat_lower lower;
-  leat_object *object;
+  leat_build *build;       // until it is ready
+  leat_object *object;     // NULL: not ready
   entry_fn **entries;      // by group: the run of printed groups that starts there
   void **pointers;         // HEAD of them for the kernels, then one a slot
   long long *sizes;        // values of lower.dims
@@ -148,20 +150,33 @@ static void run_dot(void *context, const leat_dot *dot) {
   vec->dot_f32(&packed);
 }
 
+static leat_status attach(leat_native *n, leat_error *err) {
+  n->object = leat__build_take(n->build);
+  if (!n->object) return LEAT_OK;
+  leat__build_free(n->build);
+  n->build = NULL;
+  n->pointers[0] = n;
+  *(void (**)(void *, const leat_dot *))(void *)&n->pointers[1] = run_dot;
+  return find_entries(n) ? LEAT_OK
+                         : leat_error_set(err, LEAT_INTERNAL, "a built object lacks its entry");
+}
+
+static leat_status need_groups(const leat_lower *l, leat_error *err) {
+  for (size_t i = 0; i < l->groups.count; i++)
+    if (l->groups.at[i].kind != GROUP_HOST) return LEAT_OK;
+  return leat_error_set(err, LEAT_UNIMPLEMENTED, "no part of '%s' has native code", l->func->name);
+}
+
 leat_status leat__native_new(leat_native **out, const leat_func *func, leat_error *err) {
   leat_native *n = *out = leat__calloc(1, sizeof *n);
   leat_buf text = {0};
   if (!n) return leat__oom(err, sizeof *n);
   leat_status status = leat__lower(&n->lower, func, err);
+  if (!status) status = need_groups(&n->lower, err);
   if (!status) status = leat__print_c(&n->lower, &text, err);
   if (!status && !make_tables(n)) status = leat__oom(err, sizeof *n);
-  if (!status) status = leat__build_c(&n->object, leat_buf_view(&text), err);
-  if (!status) {
-    n->pointers[0] = n;
-    *(void (**)(void *, const leat_dot *))(void *)&n->pointers[1] = run_dot;
-  }
-  if (!status && !find_entries(n))
-    status = leat_error_set(err, LEAT_INTERNAL, "a built object lacks its entry");
+  if (!status) status = leat__build_new(&n->build, leat_buf_view(&text), err);
+  if (!status) status = attach(n, err);
   leat_buf_deinit(&text);
   if (!status) return LEAT_OK;
   leat__native_free(n);
@@ -169,9 +184,22 @@ leat_status leat__native_new(leat_native **out, const leat_func *func, leat_erro
   return status;
 }
 
+leat_status leat__native_start(leat_native *n, leat_error *err) {
+  return n->object ? LEAT_OK : leat__build_start(n->build, err);
+}
+
+leat_status leat__native_poll(leat_native *n, bool wait, leat_error *err) {
+  if (n->object) return LEAT_OK;
+  leat_status status = leat__build_poll(n->build, wait, err);
+  return status ? status : attach(n, err);
+}
+
+bool leat__native_ready(const leat_native *n) { return n->object != NULL; }
+
 void leat__native_free(leat_native *n) {
   if (!n) return;
   for (size_t i = 0; n->spare && i < n->lower.slots.count; i++) leat_tensor_unref(n->spare[i]);
+  leat__build_free(n->build);
   leat__object_free(n->object);
   leat__free(n->entries);
   leat__free(n->pointers);

@@ -17,11 +17,16 @@ typedef struct leat_native_frame {
   void *context;
 } leat_native_frame;
 
-// Lowers, prints, builds and loads. NOT_FOUND without a compiler; any error leaves the interpreter.
+// Lowers, prints and looks into the cache. NOT_FOUND without a compiler, UNIMPLEMENTED when no
+// group is printed; any error leaves the interpreter.
 leat_status leat__native_new(leat_native **out, const leat_func *func, leat_error *err);
 void leat__native_free(leat_native *native);  // NULL allowed
-// Inputs are in place and symbols bound. Leaves the results in `values`; variables change only at
-// the end.
+// Builds what the cache lacks: start, then poll until ready or an error, which is final.
+leat_status leat__native_start(leat_native *native, leat_error *err);
+leat_status leat__native_poll(leat_native *native, bool wait, leat_error *err);
+bool leat__native_ready(const leat_native *native);
+// For one that is ready. Inputs are in place and symbols bound. Leaves the results in `values`;
+// variables change only at the end.
 leat_status leat__native_run(leat_native *native, const leat_native_frame *frame, leat_error *err);
 
 // The printed C of a function, or its groups one a line, for people.

@@ -9,9 +9,9 @@ static leat_status read_text(const leat_config *c, const leat_yaml_node *section
 }
 
 static leat_status read_engine(leat_config *c, const leat_yaml_node *node, leat_error *err) {
-  static const char *const names[] = {"interpreter", "native"};
-  int choice = LEAT_ENGINE_INTERPRETER;
-  leat_status status = node ? leat__config_choose(c, node, names, 2, &choice, err) : LEAT_OK;
+  static const char *const names[] = {"auto", "interpreter", "native"};
+  int choice = LEAT_ENGINE_AUTO;
+  leat_status status = node ? leat__config_choose(c, node, names, 3, &choice, err) : LEAT_OK;
   c->engine = (leat_engine)choice;
   return status;
 }
