@@ -6,9 +6,19 @@
 #include <stdio.h>
 
 const command *const commands[] = {
-    &command_init,    &command_data,       &command_train,   &command_evaluate,
-    &command_predict, &command_export,     &command_graph,   &command_ckpt,
-    &command_help,    &command_completion, &command_version, NULL,
+    &command_init,
+    &command_data,
+    &command_train,
+    &command_evaluate,
+    &command_predict,
+    &command_export,
+    &command_graph,
+    &command_compile,
+    &command_ckpt,
+    &command_help,
+    &command_completion,
+    &command_version,
+    NULL,
 };
 enum { COMMANDS = sizeof commands / sizeof *commands - 1 };
 
@@ -189,8 +199,9 @@ static int read_option(args *a, int argc, char **argv, int *i) {
 static int read_args(args *a, int argc, char **argv) {
   bool options = true;
   for (int i = 2; i < argc; i++) {
-    bool dashed = options && strncmp(argv[i], "--", 2) == 0;
-    if (dashed && !argv[i][2])
+    bool known = find_option(a->command->options, leat_str_of(argv[i])) != NULL;  // -o, --options
+    bool dashed = options && (known || strncmp(argv[i], "--", 2) == 0);
+    if (dashed && strcmp(argv[i], "--") == 0)
       options = false;
     else if (dashed) {
       int code = read_option(a, argc, argv, &i);

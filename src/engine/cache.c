@@ -133,9 +133,7 @@ static bool ends_with(const char *name, const char *end) {
 
 enum { ABANDONED = 3600 };  // seconds after which a temporary has no owner any more
 
-static int64_t nanoseconds(struct timespec t) {
-  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
+static int64_t nanoseconds(struct timespec t) { return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec; }
 
 // Entries with their sizes; what a killed build left goes at once.
 static int64_t look_at(const char *folder, const leat_paths *names, entry *entries, size_t *count) {
@@ -145,12 +143,13 @@ static int64_t look_at(const char *folder, const leat_paths *names, entry *entri
     struct stat st;
     bool found = path && lstat(path, &st) == 0 && S_ISREG(st.st_mode);
     bool entry_file = found && ends_with(path, ".so");
-    if (found && !entry_file && strstr(names->at[i], ".tmp") && st.st_mtime + ABANDONED < time(NULL))
+    if (found && !entry_file && strstr(names->at[i], ".tmp") &&
+        st.st_mtime + ABANDONED < time(NULL))
       unlink(path);
     if (entry_file) {
       total += st.st_size;
-      entries[(*count)++] = (entry){
-          .path = path, .bytes = (int64_t)st.st_size, .used = nanoseconds(st.st_mtim)};
+      entries[(*count)++] =
+          (entry){.path = path, .bytes = (int64_t)st.st_size, .used = nanoseconds(st.st_mtim)};
     } else {
       leat__free(path);
     }

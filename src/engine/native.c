@@ -167,19 +167,26 @@ static leat_status need_groups(const leat_lower *l, leat_error *err) {
   return leat_error_set(err, LEAT_UNIMPLEMENTED, "no part of '%s' has native code", l->func->name);
 }
 
-leat_status leat__native_new(leat_native **out, const leat_func *func, leat_error *err) {
+// All but the object; `text` gets the printed C.
+static leat_status prepare(leat_native **out, const leat_func *func, leat_buf *text,
+                           leat_error *err) {
   leat_native *n = *out = leat__calloc(1, sizeof *n);
-  leat_buf text = {0};
   if (!n) return leat__oom(err, sizeof *n);
   leat_status status = leat__lower(&n->lower, func, err);
-  if (!status) status = need_groups(&n->lower, err);
-  if (!status) status = leat__print_c(&n->lower, &text, err);
+  if (!status) status = leat__print_c(&n->lower, text, err);
   if (!status && !make_tables(n)) status = leat__oom(err, sizeof *n);
-  if (!status) status = leat__build_new(&n->build, leat_buf_view(&text), err);
-  if (!status) status = attach(n, err);
+  return status ? status : leat_buf_status(text, err);
+}
+
+leat_status leat__native_new(leat_native **out, const leat_func *func, leat_error *err) {
+  leat_buf text = {0};
+  leat_status status = prepare(out, func, &text, err);
+  if (!status) status = need_groups(&(*out)->lower, err);
+  if (!status) status = leat__build_new(&(*out)->build, leat_buf_view(&text), err);
+  if (!status) status = attach(*out, err);
   leat_buf_deinit(&text);
   if (!status) return LEAT_OK;
-  leat__native_free(n);
+  leat__native_free(*out);
   *out = NULL;
   return status;
 }
@@ -213,29 +220,6 @@ void leat__native_free(leat_native *n) {
   free(n->scratch);
   leat__lower_deinit(&n->lower);
   leat__free(n);
-}
-
-static const char *const kinds[] = {"host", "elem", "reduce", "dot", "concat"};
-
-static void print_groups(const leat_lower *l, leat_buf *out) {
-  for (size_t i = 0; i < l->groups.count; i++) {
-    const leat_group *g = &l->groups.at[i];
-    leat_buf_fmt(out, "group %zu %s:", i, kinds[g->kind]);
-    if (g->kind == GROUP_HOST)
-      leat_buf_fmt(out, " %%%d %s", g->anchor->id, leat__ops[g->anchor->op].name);
-    for (int k = 0; k < g->root_count; k++)
-      leat_buf_fmt(out, " %%%d %s", g->roots[k]->id, leat__ops[g->roots[k]->op].name);
-    leat_buf_char(out, '\n');
-  }
-}
-
-leat_status leat__native_text(const leat_func *func, bool groups, leat_buf *out, leat_error *err) {
-  leat_lower l;
-  leat_status status = leat__lower(&l, func, err);
-  if (!status && groups) print_groups(&l, out);
-  if (!status && !groups) status = leat__print_c(&l, out, err);
-  if (!status) leat__lower_deinit(&l);
-  return status ? status : leat_buf_status(out, err);
 }
 
 // --- Planning -----------------------------------------------------------------------------------
@@ -430,4 +414,63 @@ leat_status leat__native_run(leat_native *n, const leat_native_frame *f, leat_er
     n->held[s] = NULL;
   }
   return status ? status : put_variables(n, f, err);
+}
+
+// --- Texts --------------------------------------------------------------------------------------
+static const char *const kinds[] = {"host", "elem", "reduce", "dot", "concat"};
+
+static void print_groups(const leat_lower *l, leat_buf *out) {
+  for (size_t i = 0; i < l->groups.count; i++) {
+    const leat_group *g = &l->groups.at[i];
+    leat_buf_fmt(out, "group %zu %s:", i, kinds[g->kind]);
+    if (g->kind == GROUP_HOST)
+      leat_buf_fmt(out, " %%%d %s", g->anchor->id, leat__ops[g->anchor->op].name);
+    for (int k = 0; k < g->root_count; k++)
+      leat_buf_fmt(out, " %%%d %s", g->roots[k]->id, leat__ops[g->roots[k]->op].name);
+    leat_buf_char(out, '\n');
+  }
+}
+
+static void print_plan(const leat_native *n, leat_buf *out) {
+  const leat_lower *l = &n->lower;
+  for (size_t s = 0; s < l->slots.count; s++) {
+    const leat_node *node = slot_node(n, s);
+    const leat_planned *at = &n->plan[s];
+    if (!in_arena(n, node)) continue;
+    leat_buf_fmt(out, "%%%d %s: %lld bytes at %lld, groups %d to %d\n", node->id,
+                 leat__ops[node->op].name, (long long)at->bytes, (long long)at->offset, at->first,
+                 at->last);
+  }
+  int count = (int)l->slots.count;
+  long long least = (long long)leat__plan_bound(n->plan, count), most = 0;
+  for (int i = 0; i < count; i++) {
+    long long end = (long long)(n->plan[i].offset + n->plan[i].bytes + 63) / 64 * 64;
+    if (n->plan[i].bytes && end > most) most = end;
+  }
+  leat_buf_fmt(out, "arena: %lld bytes; alive at once: %lld\n", most, least);
+}
+
+static leat_status plan_text(leat_native *n, int64_t size, leat_buf *out, leat_error *err) {
+  size_t symbols = leat__dim_count(n->lower.func->graph);
+  int64_t *env = leat__alloc(sizeof *env * (symbols + 1));
+  if (!env) return leat__oom(err, sizeof *env * (symbols + 1));
+  for (size_t i = 0; i < symbols; i++) env[i] = size;
+  leat_status status = plan(n, env, err);
+  if (!status) print_plan(n, out);
+  leat__free(env);
+  return status;
+}
+
+leat_status leat__native_text(const leat_func *func, leat_stage stage, int64_t size, leat_buf *out,
+                              leat_error *err) {
+  leat_native *n = NULL;
+  leat_buf text = {0};
+  leat_status status = prepare(&n, func, &text, err);
+  if (!status && stage == LEAT_STAGE_FUSE) print_groups(&n->lower, out);
+  if (!status && stage == LEAT_STAGE_PLAN) status = plan_text(n, size, out, err);
+  if (stage == LEAT_STAGE_UNIT) leat__build_head(out);
+  if (stage >= LEAT_STAGE_C) leat_buf_str(out, leat_buf_view(&text));
+  leat_buf_deinit(&text);
+  leat__native_free(n);
+  return status ? status : leat_buf_status(out, err);
 }

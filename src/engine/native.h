@@ -29,7 +29,15 @@ bool leat__native_ready(const leat_native *native);
 // variables change only at the end.
 leat_status leat__native_run(leat_native *native, const leat_native_frame *frame, leat_error *err);
 
-// The printed C of a function, or its groups one a line, for people.
-leat_status leat__native_text(const leat_func *func, bool groups, leat_buf *out, leat_error *err);
+// What the stages make of a function, for people and other compilers.
+typedef enum leat_stage {
+  LEAT_STAGE_FUSE,  // its groups, one a line
+  LEAT_STAGE_PLAN,  // values of the arena: bytes, place, life; the arena beside the least possible
+  LEAT_STAGE_C,     // the printed C
+  LEAT_STAGE_UNIT,  // the same with what it includes: a file that compiles alone
+} leat_stage;
+// Every symbol of the function's shapes is taken as `size` (for PLAN).
+leat_status leat__native_text(const leat_func *func, leat_stage stage, int64_t size, leat_buf *out,
+                              leat_error *err);
 
 #endif

@@ -14,8 +14,9 @@ typedef struct leat_planned {
   int64_t offset;   // given
 } leat_planned;
 
-// Largest first, each at the lowest offset that is free while it lives; offsets are multiples
-// of 64. Returns the arena's size, or -1 without memory for the work.
+// Largest first, each at the lowest offset that is free while it lives, then orders that put what
+// reached the end first, and the smallest of all; offsets are multiples of 64. Returns the arena's
+// size, or -1 without memory for the work.
 int64_t leat__plan(leat_planned *values, int count);
 // What no plan can go below: the most bytes alive at once.
 int64_t leat__plan_bound(const leat_planned *values, int count);

@@ -54,7 +54,7 @@ static void print_params(printer *p, const leat_body *b, const int *writes, int 
     leat_buf_fmt(p->out, "%s *%sp%d, ", leat__c_type(leat_value_type(value).dtype), apart(p, value),
                  writes[i]);
   }
-  leat_buf_c(p->out, "const long long *restrict d");
+  leat_buf_c(p->out, "LEAT_UNUSED const long long *restrict d");
 }
 
 static void print_args(printer *p, const leat_body *b, const int *writes, int write_count) {
@@ -94,9 +94,9 @@ static int fill_body(printer *p, leat_body *b, const leat_group *g, int *writes)
 
 static void print_loop_params(printer *p, const leat_shape *shape, bool flat, bool vector) {
   for (int i = 0; !flat && i < shape->rank; i++)
-    if (shape->dims[i] != 1) leat_buf_fmt(p->out, ", long i%d", i);
-  if (flat) leat_buf_c(p->out, ", long i0");
-  if (vector) leat_buf_c(p->out, ", unsigned long w");
+    if (shape->dims[i] != 1) leat_buf_fmt(p->out, ", LEAT_UNUSED long i%d", i);
+  if (flat) leat_buf_c(p->out, ", LEAT_UNUSED long i0");
+  if (vector) leat_buf_c(p->out, ", LEAT_UNUSED unsigned long w");
 }
 
 static int last_loop(const leat_shape *shape) {
@@ -194,8 +194,7 @@ static void print_elem(printer *p, const leat_group *g) {
   for (size_t i = 0; i < b.reads.count; i++) leat_buf_fmt(&call, "v[%d], ", b.reads.at[i]);
   for (int i = 0; i < count; i++) leat_buf_fmt(&call, "v[%d], ", writes[i]);
   leat_buf_c(&call, "d");
-  leat_buf_c(p->out,
-             "static __attribute__((noinline)) void @(void *const *v, const long long *d) {\n");
+  leat_buf_c(p->out, "LEAT_GROUP(@) {\n");
   nest n = {shape, b.flat, vector, call.ptr};
   print_nest(p, &n);
   leat_buf_c(p->out, "}\n");
@@ -412,8 +411,7 @@ static void print_reduce(printer *p, const leat_group *g) {
        i++)  // one line only: the others would cut its lanes
     if (is_reduced(node, i) && i != last && shape.dims[i] != 1) b.vector = line = false;
   print_element(p, &b, node);
-  leat_buf_c(p->out,
-             "static __attribute__((noinline)) void @(void *const *v, const long long *d) {\n");
+  leat_buf_c(p->out, "LEAT_GROUP(@) {\n");
   if (line)
     print_reduce_line(p, &b, node, slot);
   else if (b.vector)
@@ -471,10 +469,7 @@ static void print_concat(printer *p, const leat_group *g) {
     leat_buf_deinit(&call);
     leat__body_deinit(&b);
   }
-  leat_buf_fmt(
-      p->out,
-      "static __attribute__((noinline)) void @(void *const *v, const long long *d) {\n%s}\n",
-      calls.ptr ? calls.ptr : "");
+  leat_buf_fmt(p->out, "LEAT_GROUP(@) {\n%s}\n", calls.ptr ? calls.ptr : "");
   leat_buf_deinit(&calls);
   leat_buf_deinit(&offset);
 }
@@ -483,9 +478,7 @@ static void print_concat(printer *p, const leat_group *g) {
 // The kernels are not printed: they come with the library, or as text with what is compiled for
 // elsewhere. What is printed is the epilogue, the roots beside the dot, over a part of the result.
 static void print_dot_end(printer *p, leat_body *b, const int *writes, int count) {
-  leat_buf_c(p->out,
-             "static void @_end(void *const *v, const long long *d, const void *c, long c_row, "
-             "long i, long rows, long j, long cols) {\n");
+  leat_buf_c(p->out, "LEAT_DOT_END(@_end) {\n");
   for (size_t i = 0; i < b->reads.count + (size_t)count; i++) {
     bool reads = i < b->reads.count;
     int slot = reads ? b->reads.at[i] : writes[i - b->reads.count];
@@ -533,7 +526,7 @@ static void print_dot_call(printer *p, const leat_node *node, bool lines) {
   leat_shape a = leat__in(node, 0).shape, b = leat__in(node, 1).shape, to = node->types[0].shape;
   int a_k = (int)node->attrs[2].ints[0], b_k = (int)node->attrs[3].ints[0];
   leat_buf_fmt(p->out,
-               "static __attribute__((noinline)) void @(void *const *v, const long long *d) {\n"
+               "LEAT_GROUP(@) {\n"
                "  leat_dot_run(v, &(const leat_dot){.a = v[%d], .b = v[%d]",
                leat__lower_arg(p->l, node->inputs[0]), leat__lower_arg(p->l, node->inputs[1]));
   print_stride(p, "a_row", a_k == 0, a.dims[1]);
@@ -562,8 +555,9 @@ static void print_dot(printer *p, const leat_group *g) {
   int writes[LEAT_GROUP_ROOTS], count = fill_body(p, &b, g, writes);
   leat_buf_c(p->out, "LEAT_INLINE void @_body(");
   print_params(p, &b, writes, count);
-  leat_buf_fmt(p->out, ", const vf t%d, long i0%s, unsigned long w) {\n%s}\n", dot,
-               b.flat ? "" : ", long i1", text.ptr ? text.ptr : "");
+  leat_buf_fmt(p->out,
+               ", const vf t%d, LEAT_UNUSED long i0%s, LEAT_UNUSED unsigned long w) {\n%s}\n", dot,
+               b.flat ? "" : ", LEAT_UNUSED long i1", text.ptr ? text.ptr : "");
   print_dot_end(p, &b, writes, count);
   print_dot_call(p, node, b.flat);
   if (b.failed || text.failed) p->out->failed = true;
@@ -654,11 +648,7 @@ leat_status leat__print_c(leat_lower *l, leat_buf *out, leat_error *err) {
     if (text.failed) out->failed = true;
     size_t function = share(&p, &text, out);
     p.out = &entries;
-    if (first)
-      leat_buf_fmt(&entries,
-                   "\n__attribute__((visibility(\"default\"))) void leat_run_%zu(void *const *v, "
-                   "const long long *d) {\n",
-                   i);
+    if (first) leat_buf_fmt(&entries, "\nLEAT_ENTRY(leat_run_%zu) {\n", i);
     print_step(&p, g, function);
     if (last) leat_buf_c(&entries, "}\n");
   }

@@ -1,0 +1,61 @@
+// leat compile: a model's functions as C files that any C compiler takes.
+// SPDX-License-Identifier: Apache-2.0
+#include "base/file.h"
+#include "cli/cli.h"
+#include "cli/inspect.h"
+#include "engine/native.h"
+
+static const option options[] = {
+    {"-o", OPTION_VALUE, "DIR", "where the files go (made if need be)", NULL},
+    {"--output", OPTION_VALUE, "DIR", "the same", NULL},
+    {"--func", OPTION_VALUE, "NAME", "this function alone (default: each)", NULL},
+    {"--job-dir", OPTION_VALUE, "DIR", "of a MODEL.yaml: the job whose functions are meant", NULL},
+    {0},
+};
+
+static leat_status write_unit(const leat_func *func, const char *dir, leat_error *err) {
+  leat_buf text = {0}, path = {0};
+  leat_status status = leat__native_text(func, LEAT_STAGE_UNIT, 1, &text, err);
+  leat_buf_fmt(&path, "%s/%s.c", dir, leat_func_name(func));
+  if (!status) status = leat_buf_status(&path, err);
+  if (!status) status = leat_file_write(path.ptr, leat_buf_view(&text), err);
+  if (!status) printf("%s\n", path.ptr);
+  leat_buf_deinit(&text);
+  leat_buf_deinit(&path);
+  return status;
+}
+
+static leat_status write_units(args *a, const leat_graph *graph, const char *dir,
+                               leat_error *err) {
+  const char *name = args_get(a, "--func");
+  leat_status status = leat_dir_make(dir, err);
+  if (!status && name) {
+    leat_func *func = graph_source_func(graph, name, err);
+    return func ? write_unit(func, dir, err) : LEAT_NOT_FOUND;
+  }
+  for (size_t i = 0; !status && i < leat_graph_func_count(graph); i++)
+    status = write_unit(leat_graph_func_at(graph, i), dir, err);
+  return status;
+}
+
+static int run_compile(args *a) {
+  leat_error err = {0};
+  graph_source from = {0};
+  const char *dir = args_get(a, "-o") ? args_get(a, "-o") : args_get(a, "--output");
+  if (a->words.count != 1 || !dir) return usage_error(a, "usage: leat compile MODEL -o DIR");
+  leat_status status = graph_source_open(&from, a, a->words.at[0], &err);
+  if (!status) status = write_units(a, from.graph, dir, &err);
+  graph_source_close(&from);
+  return status ? fail_with(a, &err) : EXIT_GOOD;
+}
+
+const command command_compile = {
+    "compile",
+    "MODEL_DIR|FILE|MODEL.yaml -o DIR",
+    "Writes each function as a C file. A file compiles alone with gcc or clang "
+    "(-std=gnu17 -O2 -ffp-contract=off, and -mavx2 -mfma or what the machine has) and says in "
+    "comments which node each loop nest computes. The kernels of matrix products are the "
+    "caller's: see leat_dot in the file.",
+    options,
+    false,
+    run_compile};
