@@ -110,7 +110,21 @@ def same_seed_same_bits(d):
     check("its bits", leat("ckpt", "diff", "one/ckpt-60", "fallback/ckpt-60", cwd=d), 0, " 0 differences", where="stdout")
     check("graph show --stage fuse", leat("graph", "show", next((d / "native/export/estimator").iterdir()), "--stage", "fuse", cwd=d), 0, r"group \d+ dot: ", where="stdout")
     check("graph show --stage c", leat("graph", "show", next((d / "native/export/estimator").iterdir()), "--stage", "c", cwd=d), 0, r"leat_dot_run\(v, ", where="stdout")
+    profiled(d)
     check("the best kernels = the base kernels", leat("ckpt", "diff", "one/ckpt-60", "isa/ckpt-60", cwd=d), 0, " 0 differences", where="stdout")
+
+
+def profiled(d):
+    """Where the time goes, in both engines; the bits stay."""
+    for engine, group in (("native", "dot"), ("interpreter", "node")):
+        job = d / f"profile-{engine}"
+        done = leat("train", "model.yaml", "--job-dir", job, "--no-eval", "--profile", "--train.engine", engine, cwd=d)
+        check(f"--profile, {engine}", done, 0, rf"(?s)us/call.* {group} .*60 runs, [\d.]+ us each", where="stdout")
+        events = json.loads((job / "profile" / "train.trace.json").read_text())["traceEvents"]
+        ordered = all(a["ts"] <= b["ts"] for a, b in zip(events, events[1:]))
+        good = len(events) > 100 and ordered and all(e["ph"] == "X" and e["dur"] >= 0 for e in events) and any(e["args"]["flops"] > 0 for e in events)
+        check(f"its trace, {engine}: {len(events)} events", leat("version", cwd=d), 0 if good else 9)
+        check(f"its bits, {engine}", leat("ckpt", "diff", "one/ckpt-60", job / "ckpt-60", cwd=d), 0, " 0 differences", where="stdout")
 
 
 def every_format(d):
@@ -199,6 +213,7 @@ def bad_input(d):
     big = "".join(f"{i}e30,1,p,w1,{'yes' if i % 2 else 'no'}\n" for i in range(1, 40))
     (d / "nan.yaml").write_text(MODEL.replace("{numeric: {normalize: z_score}}", "{numeric: {}}").replace("adagrad: {learning_rate: 0.1}", "sgd: {learning_rate: 1e30}"))
     broken("a loss that is not finite names step, node and rows", big, r"step \d+: the loss is not finite: .*(NaN|infinity) at element \d+ of .* batch of 16 rows from bad\.csv:\d+ to bad\.csv:\d+", model="nan.yaml")
+    broken("--check-numerics names the first value, its node and line", big, r"step \d+ \(batch from bad\.csv:\d+.*\): .*(NaN|infinity) at element \d+ of .* line \d+ of the graph's text", model="nan.yaml", extra=("--check-numerics",))
     check("missing file", leat("train", "model.yaml", "--job-dir", "x", "--train-files", "none.csv", cwd=d), 1, r"none\.csv: no such file")
     for field, want in (("train.batch_sise", "'batch_sise' in train; did you mean 'batch_size'"), ("estimater", "")):
         (d / "typo.yaml").write_text(MODEL + "") if False else None

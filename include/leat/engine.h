@@ -36,6 +36,7 @@ typedef struct leat_exec_options {  // all zero is the default
   leat_engine engine;               // what cannot be built falls back: see leat_exec_note
   int threads;                      // 0 or 1 = the caller alone
   bool check_numerics;              // fail at the first NaN or infinity and name the node
+  bool profile;                     // time each group of native code, or each node
   // What the print op calls; NULL drops the values.
   void (*print)(void *context, const char *message, const leat_tensor *value);
   void *context;

@@ -25,8 +25,7 @@ static leat_status write_unit(const leat_func *func, const char *dir, leat_error
   return status;
 }
 
-static leat_status write_units(args *a, const leat_graph *graph, const char *dir,
-                               leat_error *err) {
+static leat_status write_units(args *a, const leat_graph *graph, const char *dir, leat_error *err) {
   const char *name = args_get(a, "--func");
   leat_status status = leat_dir_make(dir, err);
   if (!status && name) {

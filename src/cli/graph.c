@@ -12,7 +12,8 @@
 static const option graph_options[] = {
     {"--func", OPTION_VALUE, "NAME", "run, show --stage: the function (default: the last)", NULL},
     {"--stage", OPTION_VALUE, "fuse|plan|c",
-     "show: the groups that share a loop nest, the places of values in memory, the printed C", NULL},
+     "show: the groups that share a loop nest, the places of values in memory, the printed C",
+     NULL},
     {"--size", OPTION_VALUE, "N", "show --stage plan: what sizes that are symbols are (40)", NULL},
     {"--job-dir", OPTION_VALUE, "DIR", "of a MODEL.yaml: the job whose functions are meant", NULL},
     {"--inputs", OPTION_VALUE, "FILE", "run: its arguments by name, safetensors", NULL},

@@ -9,8 +9,7 @@ static leat_status open_job(graph_source *s, const args *a, const char *path, le
   if (!dir)
     return leat_error_set(err, LEAT_INVALID_ARGUMENT,
                           "--job-dir is needed: the job that trained %s", path);
-  leat_status status =
-      leat_config_load(&s->config, path, a->overrides.at, a->overrides.count, err);
+  leat_status status = leat_config_load(&s->config, path, a->overrides.at, a->overrides.count, err);
   if (!status) status = leat_job_open(&s->job, &s->config, dir, false, &options, err);
   if (status) return status;
   s->graph = leat_job_estimator(s->job)->graph;

@@ -30,6 +30,11 @@ static const option train_options[] = {
     {"--train-batch-size", OPTION_VALUE, "N", "rows of a training batch (train.batch_size)",
      "train.batch_size"},
     {"--num-epochs", OPTION_VALUE, "N", "passes over the data (train.epochs)", "train.epochs"},
+    {"--check-numerics", OPTION_FLAG, "",
+     "look at every value of every step: the first NaN or infinity ends training and is named",
+     NULL},
+    {"--profile", OPTION_FLAG, "",
+     "where the time of a step goes: a table, and DIR/profile/train.trace.json for Perfetto", NULL},
     {"--overwrite", OPTION_FLAG, "", "start anew: removes what the job directory holds", NULL},
     {"--no-eval", OPTION_FLAG, "", "do not evaluate and export at the end", NULL},
     {0},
@@ -186,6 +191,14 @@ static int open_config(args *a, leat_config *config, const char **dir) {
   return usage_error(a, "--job-dir is needed");
 }
 
+// Where JSON is asked for, beside it.
+static void print_profile(const args *a, const leat_job *job) {
+  leat_buf table = {0};
+  leat_job_profile(job, &table);
+  if (table.len) fwrite(table.ptr, 1, table.len, a->json ? stderr : stdout);
+  leat_buf_deinit(&table);
+}
+
 static int run_train(args *a) {
   leat_config config;
   leat_error err = {0};
@@ -199,6 +212,8 @@ static int run_train(args *a) {
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
   leat_job_options options = {.overwrite = args_get(a, "--overwrite") != NULL,
+                              .check_numerics = args_get(a, "--check-numerics") != NULL,
+                              .profile = args_get(a, "--profile") != NULL,
                               .progress = on_progress,
                               .evaluated = on_evaluated,
                               .context = &m};
@@ -214,6 +229,7 @@ static int run_train(args *a) {
   if (!status) status = leat_job_train(job, &err);
   if (!status) say_engine(&m);
   if (m.shown) fprintf(stderr, "\n");
+  if (job) print_profile(a, job);
   if (status == LEAT_CANCELLED)
     fprintf(stderr, "saved at step %lld; the same command goes on from there\n",
             (long long)leat_job_step(job));

@@ -145,6 +145,8 @@ leat_engine leat_exec_engine(const leat_exec *exec) {
   return native ? LEAT_ENGINE_NATIVE : LEAT_ENGINE_INTERPRETER;
 }
 
+const leat_profile *leat__exec_profile(const leat_exec *exec) { return exec->tier.profile; }
+
 const char *leat_exec_note(const leat_exec *exec) { return exec->tier.note.message; }
 
 leat_status leat_exec_new(leat_exec **out, leat_func *func, const leat_exec_options *options,
@@ -228,10 +230,12 @@ static leat_status check_finite(const leat_call *c, int i) {
   }
   leat_tensor_unref(dense);
   if (bad < 0) return LEAT_OK;
-  return leat_error_set(c->err, LEAT_OUT_OF_RANGE, "%s at element %lld of %s%s%s (node %d)",
-                        value != value ? "NaN" : "infinity", (long long)bad,
-                        leat__ops[node->op].name, node->scope ? " in " : "",
-                        node->scope ? node->scope : "", node->id);
+  return leat_error_set(
+      c->err, LEAT_OUT_OF_RANGE,
+      "%s at element %lld of %s%s%s: %%%d of '%s', line %d of the graph's text",
+      value != value ? "NaN" : "infinity", (long long)bad, leat__ops[node->op].name,
+      node->scope ? " in " : "", node->scope ? node->scope : "", node->id,
+      c->node->owner ? ((const leat_func *)node->owner)->name : "", leat__node_line(node));
 }
 
 typedef struct frame {
@@ -325,6 +329,7 @@ static leat_status run_native(leat_native *native, leat_exec *exec, leat_state *
                            .first = f->p->first,
                            .env = f->env,
                            .state = state,
+                           .pool = exec->pool,
                            .host = run_host,
                            .context = &h};
   return leat__native_run(native, &run, err);
@@ -337,10 +342,32 @@ static leat_status interpret(leat_exec *exec, leat_state *state, frame *f, leat_
   return status;
 }
 
+// Each node timed; rows of the profile are nodes in the order of execution.
+static leat_status interpret_timed(leat_exec *exec, leat_state *state, frame *f, leat_error *err) {
+  leat_profile *profile = exec->tier.profile;
+  leat_status status = LEAT_OK;
+  while (profile->rows.count < (size_t)f->p->func->node_count) {
+    const leat_node *node = f->p->func->nodes[f->p->order[profile->rows.count]];
+    if (!leat_vec_push(&profile->rows,
+                       ((leat_profile_row){.node = node, .kind = "node", .nodes = 1})))
+      return leat__oom(err, sizeof(leat_profile_row));
+  }
+  for (int step = 0; !status && step < f->p->func->node_count; step++) {
+    leat_profile_row cost = {.nodes = 1};
+    int64_t start = leat_clock_ns();
+    status = run_node(exec, state, f, step, err);
+    int64_t ns = leat_clock_ns() - start;
+    leat__node_cost(f->p->func->nodes[f->p->order[step]], f->env, &cost);
+    leat__profile_add(profile, step, start, ns, &cost);
+  }
+  return status;
+}
+
 // The exec's own function, in the engine that it has come to.
 static leat_status run_own(leat_exec *exec, leat_state *state, frame *f, leat_error *err) {
   leat_native *native = leat__tier_choose(&exec->tier, exec->func);
   if (native) return run_native(native, exec, state, f, err);
+  if (exec->tier.profile) return interpret_timed(exec, state, f, err);
   if (exec->tier.given_up) return interpret(exec, state, f, err);
   int64_t start = leat_clock_ns();
   leat_status status = interpret(exec, state, f, err);

@@ -45,6 +45,7 @@ typedef struct leat_lower {
   LEAT_VEC(leat_dim) dims;     // sizes that the printed functions read
   LEAT_VEC(int) args;          // slots of the function being printed, as its text numbers them
   LEAT_VEC(leat_dim) sizes;    // and its sizes
+  bool apart;                  // every group is an entry of its own, for profiles
 } leat_lower;
 
 // Decides roles and groups.
@@ -85,7 +86,7 @@ leat_index leat__index_operand(const leat_node *node, int i, const leat_index *i
 
 // --- Printing and building ----------------------------------------------------------------------
 // Functions `leat_run_N(void *const *v, const long long *d)`, N = first group of each run of
-// printed groups.
+// printed groups; with `apart`, every printed group.
 leat_status leat__print_c(leat_lower *lower, leat_buf *out, leat_error *err);
 
 #endif

@@ -44,7 +44,11 @@ struct leat_native {
   leat_tensor **held;   // by slot: a dense copy or a reference, for one run
   leat_tensor **spare;  // by slot: a variable's buffer of the step before
   LEAT_VEC(update) updates;
+  leat_pool *pool;        // of the run
+  leat_profile *profile;  // NULL: none
 };
+
+static const char *const kinds[] = {"host", "elem", "reduce", "dot", "concat"};
 
 static const leat_node *slot_node(const leat_native *n, size_t slot) {
   return n->lower.slots.at[slot].node;
@@ -58,7 +62,8 @@ static const leat_lower_node *role_of(const leat_native *n, const leat_node *nod
 static bool find_entries(leat_native *n) {
   for (size_t i = 0; i < n->lower.groups.count; i++) {
     bool native = n->lower.groups.at[i].kind != GROUP_HOST;
-    if (!native || (i > 0 && n->lower.groups.at[i - 1].kind != GROUP_HOST)) continue;
+    bool goes_on = i > 0 && !n->lower.apart && n->lower.groups.at[i - 1].kind != GROUP_HOST;
+    if (!native || goes_on) continue;
     char name[40];
     snprintf(name, sizeof name, "leat_run_%zu", i);
     *(void **)(void *)&n->entries[i] = leat__object_find(n->object, name);
@@ -136,7 +141,29 @@ static bool make_tables(leat_native *n) {
          n->spare && find_lives(n);
 }
 
-// Printed code's way to the kernels.
+// Printed code's way to the kernels. Rows are shared out where each thread gets work for longer
+// than it takes to wake.
+enum { ROWS_OF_A_TILE = 12 };
+static const double flops_of_a_thread = 2e6;
+
+typedef struct shared_dot {
+  const leat_dot *dot;
+  long parts;
+} shared_dot;
+
+static void run_part(void *context, int64_t part) {
+  const shared_dot *s = context;
+  leat_dot own = *s->dot;
+  long tiles = (own.m + ROWS_OF_A_TILE - 1) / ROWS_OF_A_TILE;
+  long from = tiles * (long)part / s->parts * ROWS_OF_A_TILE,
+       to = tiles * (long)(part + 1) / s->parts * ROWS_OF_A_TILE;
+  own.m = (to < own.m ? to : own.m) - from;
+  own.first += from;
+  own.a = (const float *)own.a + from * own.a_row;
+  if (own.c) own.c = (float *)own.c + from * own.c_row;
+  leat__vec()->dot_f32(&own);
+}
+
 static void run_dot(void *context, const leat_dot *dot) {
   leat_native *n = context;
   const leat_vec *vec = leat__vec();
@@ -147,7 +174,13 @@ static void run_dot(void *context, const leat_dot *dot) {
     packed.b = n->scratch;
     packed.packed = 1;
   }
-  vec->dot_f32(&packed);
+  shared_dot s = {&packed, leat_pool_threads(n->pool)};
+  double parts = 2.0 * (double)dot->m * (double)dot->n * (double)dot->k / flops_of_a_thread;
+  if (parts < (double)s.parts) s.parts = (long)parts;
+  if (s.parts < 2 || dot->lanes16 || dot->m < s.parts * ROWS_OF_A_TILE)
+    vec->dot_f32(&packed);
+  else
+    leat_pool_run(n->pool, s.parts, run_part, &s);
 }
 
 static leat_status attach(leat_native *n, leat_error *err) {
@@ -168,22 +201,35 @@ static leat_status need_groups(const leat_lower *l, leat_error *err) {
 }
 
 // All but the object; `text` gets the printed C.
-static leat_status prepare(leat_native **out, const leat_func *func, leat_buf *text,
+static leat_status prepare(leat_native **out, const leat_func *func, bool apart, leat_buf *text,
                            leat_error *err) {
   leat_native *n = *out = leat__calloc(1, sizeof *n);
   if (!n) return leat__oom(err, sizeof *n);
   leat_status status = leat__lower(&n->lower, func, err);
+  n->lower.apart = apart;
   if (!status) status = leat__print_c(&n->lower, text, err);
   if (!status && !make_tables(n)) status = leat__oom(err, sizeof *n);
   return status ? status : leat_buf_status(text, err);
 }
 
-leat_status leat__native_new(leat_native **out, const leat_func *func, leat_error *err) {
+static leat_status add_rows(leat_native *n, leat_error *err) {
+  for (size_t i = 0; n->profile && i < n->lower.groups.count; i++) {
+    const leat_group *g = &n->lower.groups.at[i];
+    leat_profile_row row = {.node = g->anchor ? g->anchor : g->roots[0], .kind = kinds[g->kind]};
+    if (!leat_vec_push(&n->profile->rows, row)) return leat__oom(err, sizeof row);
+  }
+  return LEAT_OK;
+}
+
+leat_status leat__native_new(leat_native **out, const leat_func *func, leat_profile *profile,
+                             leat_error *err) {
   leat_buf text = {0};
-  leat_status status = prepare(out, func, &text, err);
+  leat_status status = prepare(out, func, profile != NULL, &text, err);
   if (!status) status = need_groups(&(*out)->lower, err);
   if (!status) status = leat__build_new(&(*out)->build, leat_buf_view(&text), err);
   if (!status) status = attach(*out, err);
+  if (!status) (*out)->profile = profile;
+  if (!status) status = add_rows(*out, err);
   leat_buf_deinit(&text);
   if (!status) return LEAT_OK;
   leat__native_free(*out);
@@ -399,15 +445,34 @@ static leat_status read_variables(leat_native *n, const leat_native_frame *f, le
   return LEAT_OK;
 }
 
+static leat_status run_group(leat_native *n, size_t g, const leat_native_frame *f,
+                             leat_error *err) {
+  const leat_group *group = &n->lower.groups.at[g];
+  if (group->kind == GROUP_HOST) return f->host(f->context, group->anchor, err);
+  return n->entries[g] ? run_entry(n, g, f, err) : LEAT_OK;
+}
+
+static void record(leat_native *n, size_t g, const leat_native_frame *f, int64_t start) {
+  const leat_group *group = &n->lower.groups.at[g];
+  int64_t ns = leat_clock_ns() - start;
+  leat_profile_row cost = {0};
+  if (group->kind == GROUP_HOST) {
+    leat__node_cost(group->anchor, f->env, &cost);
+    cost.nodes = 1;
+  } else {
+    leat__group_cost(&n->lower, group, f->env, &cost);
+  }
+  leat__profile_add(n->profile, (int)g, start, ns, &cost);
+}
+
 leat_status leat__native_run(leat_native *n, const leat_native_frame *f, leat_error *err) {
+  n->pool = f->pool;
   begin_in_place(n, f);
   leat_status status = read_variables(n, f, err);
   for (size_t g = 0; !status && g < n->lower.groups.count; g++) {
-    const leat_group *group = &n->lower.groups.at[g];
-    if (group->kind == GROUP_HOST)
-      status = f->host(f->context, group->anchor, err);
-    else if (n->entries[g])
-      status = run_entry(n, g, f, err);
+    int64_t start = n->profile ? leat_clock_ns() : 0;
+    status = run_group(n, g, f, err);
+    if (n->profile && !status) record(n, g, f, start);
   }
   for (size_t s = 0; s < n->lower.slots.count; s++) {
     leat_tensor_unref(n->held[s]);
@@ -417,8 +482,6 @@ leat_status leat__native_run(leat_native *n, const leat_native_frame *f, leat_er
 }
 
 // --- Texts --------------------------------------------------------------------------------------
-static const char *const kinds[] = {"host", "elem", "reduce", "dot", "concat"};
-
 static void print_groups(const leat_lower *l, leat_buf *out) {
   for (size_t i = 0; i < l->groups.count; i++) {
     const leat_group *g = &l->groups.at[i];
@@ -465,7 +528,7 @@ leat_status leat__native_text(const leat_func *func, leat_stage stage, int64_t s
                               leat_error *err) {
   leat_native *n = NULL;
   leat_buf text = {0};
-  leat_status status = prepare(&n, func, &text, err);
+  leat_status status = prepare(&n, func, false, &text, err);
   if (!status && stage == LEAT_STAGE_FUSE) print_groups(&n->lower, out);
   if (!status && stage == LEAT_STAGE_PLAN) status = plan_text(n, size, out, err);
   if (stage == LEAT_STAGE_UNIT) leat__build_head(out);

@@ -3,7 +3,9 @@
 #ifndef LEAT_ENGINE_NATIVE_H
 #define LEAT_ENGINE_NATIVE_H
 
+#include "base/pool.h"
 #include "engine/eval.h"
+#include "engine/profile.h"
 
 typedef struct leat_native leat_native;
 
@@ -13,13 +15,16 @@ typedef struct leat_native_frame {
   const int *first;
   int64_t *env;
   leat_state *state;  // may be NULL
+  leat_pool *pool;    // NULL: the caller alone
   leat_status (*host)(void *context, const leat_node *node, leat_error *err);
   void *context;
 } leat_native_frame;
 
 // Lowers, prints and looks into the cache. NOT_FOUND without a compiler, UNIMPLEMENTED when no
 // group is printed; any error leaves the interpreter.
-leat_status leat__native_new(leat_native **out, const leat_func *func, leat_error *err);
+// With a profile, which must outlive it, each group is timed.
+leat_status leat__native_new(leat_native **out, const leat_func *func, leat_profile *profile,
+                             leat_error *err);
 void leat__native_free(leat_native *native);  // NULL allowed
 // Builds what the cache lacks: start, then poll until ready or an error, which is final.
 leat_status leat__native_start(leat_native *native, leat_error *err);

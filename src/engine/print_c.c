@@ -639,8 +639,8 @@ leat_status leat__print_c(leat_lower *l, leat_buf *out, leat_error *err) {
   printer p = {.l = l};
   for (size_t i = 0; i < l->groups.count; i++) {
     const leat_group *g = &l->groups.at[i];
-    bool first = i == 0 || g[-1].kind == GROUP_HOST;
-    bool last = i + 1 == l->groups.count || g[1].kind == GROUP_HOST;
+    bool first = i == 0 || l->apart || g[-1].kind == GROUP_HOST;
+    bool last = i + 1 == l->groups.count || l->apart || g[1].kind == GROUP_HOST;
     if (g->kind == GROUP_HOST) continue;
     leat_buf_clear(&text);
     p.out = &text;

@@ -19,7 +19,7 @@ static void give_up(leat_tier *t) {
 }
 
 static leat_status build_now(leat_tier *t, const leat_func *func, leat_error *err) {
-  leat_status status = leat__native_new(&t->native, func, err);
+  leat_status status = leat__native_new(&t->native, func, t->profile, err);
   if (!status) status = leat__native_start(t->native, err);
   if (!status) status = leat__native_poll(t->native, true, err);
   return status;
@@ -33,6 +33,9 @@ leat_status leat__tier_init(leat_tier *t, const leat_func *func, const leat_exec
   t->engine = options->engine;
   for (int i = 0; env && i < 3; i++)
     if (strcmp(env, names[i]) == 0) t->engine = (leat_engine)i;
+  if (options->profile && t->engine == LEAT_ENGINE_AUTO) t->engine = LEAT_ENGINE_NATIVE;
+  if (options->profile && !(t->profile = leat__calloc(1, sizeof *t->profile)))
+    return leat__oom(err, sizeof *t->profile);
   // Whoever hunts for a NaN needs every value.
   t->given_up = t->engine == LEAT_ENGINE_INTERPRETER || options->check_numerics;
   if (t->given_up || t->engine == LEAT_ENGINE_AUTO) return LEAT_OK;
@@ -42,10 +45,14 @@ leat_status leat__tier_init(leat_tier *t, const leat_func *func, const leat_exec
   return demanded && status != LEAT_UNIMPLEMENTED ? status : LEAT_OK;
 }
 
-void leat__tier_deinit(leat_tier *t) { leat__native_free(t->native); }
+void leat__tier_deinit(leat_tier *t) {
+  leat__native_free(t->native);
+  if (t->profile) leat__profile_deinit(t->profile);
+  leat__free(t->profile);
+}
 
 static leat_status step_on(leat_tier *t, const leat_func *func) {
-  if (!t->native) return leat__native_new(&t->native, func, &t->note);
+  if (!t->native) return leat__native_new(&t->native, func, t->profile, &t->note);
   if (t->spent < BUILD_AFTER) return LEAT_OK;
   leat_status status = leat__native_start(t->native, &t->note);
   return status ? status : leat__native_poll(t->native, single_cpu(), &t->note);

@@ -13,8 +13,9 @@ typedef struct leat_tier {
   leat_engine engine;   // as asked for, by option or $LEAT_ENGINE
   leat_native *native;  // NULL: none, or none yet
   bool given_up;
-  int64_t spent;    // nanoseconds in the interpreter
-  leat_error note;  // why native code was given up
+  int64_t spent;          // nanoseconds in the interpreter
+  leat_error note;        // why native code was given up
+  leat_profile *profile;  // NULL: not asked for
 } leat_tier;
 
 // NATIVE builds and waits here; when that fails the interpreter goes on with a note, but where

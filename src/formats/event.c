@@ -103,6 +103,17 @@ leat_status leat_event_graph(leat_event_writer *w, leat_str graph_def, leat_erro
   return put_event(w, 0, 4, graph_def, err);
 }
 
+leat_status leat_event_run_metadata(leat_event_writer *w, int64_t step, const char *tag,
+                                    leat_str run_metadata, leat_error *err) {
+  leat_buf tagged = {0};
+  leat_proto_bytes(&tagged, 1, leat_str_of(tag));
+  leat_proto_bytes(&tagged, 2, run_metadata);
+  leat_status status = leat_buf_status(&tagged, err);
+  if (!status) status = put_event(w, step, 8, leat_buf_view(&tagged), err);
+  leat_buf_deinit(&tagged);
+  return status;
+}
+
 // Bucket limits +-1e-12 * 1.1^i, as TensorFlow's histogram has them.
 enum { SIDE = 774 };
 

@@ -16,6 +16,9 @@ leat_status leat_event_histogram(leat_event_writer *w, int64_t step, const char 
                                  const float *values, size_t n, leat_error *err);
 // The graph, a serialised tensorflow.GraphDef.
 leat_status leat_event_graph(leat_event_writer *w, leat_str graph_def, leat_error *err);
+// Times of a step's nodes, a serialised tensorflow.RunMetadata; TensorBoard lists it by its tag.
+leat_status leat_event_run_metadata(leat_event_writer *w, int64_t step, const char *tag,
+                                    leat_str run_metadata, leat_error *err);
 leat_status leat_event_flush(leat_event_writer *w, leat_error *err);
 leat_status leat_event_close(leat_event_writer *w,
                              leat_error *err);  // flushes, syncs, frees; NULL allowed

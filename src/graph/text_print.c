@@ -190,4 +190,20 @@ leat_status leat_graph_print(const leat_graph *graph, const leat_graph_consts *c
   return p.status;
 }
 
+// By the text itself, which is how whoever looks the line up will see it.
+int leat__node_line(const leat_node *node) {
+  const leat_func *func = node->owner;
+  char *text = NULL, head[200], name[40];
+  size_t length;
+  if (leat_graph_print(func->graph, NULL, &text, &length, NULL)) return 0;
+  snprintf(head, sizeof head, "\nfunc %s(", func->name);
+  int n = snprintf(name, sizeof name, "\n  %%%d", node->id);
+  const char *at = strstr(text, head), *found = at ? strstr(at + 1, name) : NULL;
+  while (found && found[n] >= '0' && found[n] <= '9') found = strstr(found + 1, name);
+  int line = found ? 2 : 0;
+  for (const char *c = text; found && c < found; c++) line += *c == '\n';
+  leat_text_free(text);
+  return line;
+}
+
 void leat_text_free(char *text) { leat__free(text); }

@@ -25,7 +25,7 @@ static const leat_var *var_of(const leat_node *node) {
   return NULL;
 }
 
-static void node_name(const leat_func *func, const leat_node *node, leat_buf *out) {
+void leat_graph_def_name(const leat_func *func, const leat_node *node, leat_buf *out) {
   for (int i = 0; i < func->input_count; i++)
     if (func->inputs[i] == node) {
       put_name(out, func->input_names[i]);
@@ -88,13 +88,13 @@ static const char *op_name(const leat_node *node) {
 
 static void put_node(leat_buf *out, const leat_func *func, const leat_node *node) {
   leat_buf message = {0}, text = {0};
-  node_name(func, node, &text);
+  leat_graph_def_name(func, node, &text);
   leat_proto_bytes(&message, 1, leat_buf_view(&text));
   leat_proto_bytes(&message, 2, leat_str_of(op_name(node)));
   for (int i = 0; i < node->input_count; i++) {
     if (!node->inputs[i].node) continue;
     leat_buf_clear(&text);
-    node_name(func, node->inputs[i].node, &text);
+    leat_graph_def_name(func, node->inputs[i].node, &text);
     if (node->inputs[i].index) leat_buf_fmt(&text, ":%d", node->inputs[i].index);
     leat_proto_bytes(&message, 3, leat_buf_view(&text));
   }

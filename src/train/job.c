@@ -117,7 +117,10 @@ static leat_status start(leat_job *job, bool train, leat_error *err) {
   if (!status) status = check_memory(job->e.graph, err);
   if (!status) status = leat_state_new(&job->state, job->e.graph, err);
   if (!status) status = restore(job, train, err);
-  if (!status) status = leat_exec_new(&job->step, job->e.step, &options, err);
+  leat_exec_options step = options;
+  step.check_numerics = train && job->options.check_numerics;
+  step.profile = train && job->options.profile;
+  if (!status) status = leat_exec_new(&job->step, job->e.step, &step, err);
   if (!status) status = leat_exec_new(&job->eval, job->e.eval, &options, err);
   if (!status) status = leat_exec_new(&job->reset, job->e.reset, NULL, err);
   if (!status) status = leat_exec_new(&job->summary, job->e.summary, &options, err);

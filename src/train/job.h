@@ -15,7 +15,9 @@ typedef struct leat_job_progress {
 } leat_job_progress;
 
 typedef struct leat_job_options {
-  bool overwrite;  // remove what the job directory holds
+  bool overwrite;       // remove what the job directory holds
+  bool check_numerics;  // look at every value of every step; the first NaN or infinity ends it
+  bool profile;         // time the groups of every step
   // Called now and then from the training thread; returning false stops training after a
   // checkpoint.
   bool (*progress)(void *context, const leat_job_progress *progress);
@@ -31,6 +33,9 @@ leat_status leat_job_open(leat_job **out, leat_config *config, const char *dir, 
 void leat_job_close(leat_job *job);  // NULL allowed
 // Why there is no native code although it was asked for; "" otherwise.
 const char *leat_job_note(const leat_job *job);
+// After training with options.profile: where the time went, as a table; "" otherwise. Training
+// leaves `<dir>/profile/train.trace.json` (for Perfetto) and run metadata in its event file.
+void leat_job_profile(const leat_job *job, leat_buf *out);
 int64_t leat_job_step(const leat_job *job);
 // Trains to config->steps (or epochs). CANCELLED when progress() stopped it; a checkpoint is saved.
 leat_status leat_job_train(leat_job *job, leat_error *err);

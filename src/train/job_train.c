@@ -3,7 +3,9 @@
 #include "train/job_impl.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "train/graph_def.h"
+#include "train/profile.h"
 
 #include <stdio.h>
 
@@ -187,6 +189,33 @@ static leat_status loop(trainer *t, leat_error *err) {
                             : status;
 }
 
+void leat_job_profile(const leat_job *job, leat_buf *out) {
+  const leat_profile *profile = leat__exec_profile(job->step);
+  if (profile && profile->rows.count) leat_profile_table(profile, out);
+}
+
+static leat_status write_profile(trainer *t, leat_error *err) {
+  const leat_profile *profile = leat__exec_profile(t->job->step);
+  leat_buf trace = {0}, run = {0};
+  if (!profile || !profile->events.count) return LEAT_OK;
+  char *dir = leat_path_join(t->job->dir, "profile");
+  char *path = dir ? leat_path_join(dir, "train.trace.json") : NULL;
+  leat_status status = path ? leat_dir_make(dir, err) : leat__oom(err, 1);
+  leat_profile_trace(profile, &trace);
+  leat_profile_run_metadata(profile, t->job->e.step, &run);
+  if (!status) status = leat_buf_status(&trace, err);
+  if (!status) status = leat_file_write(path, leat_buf_view(&trace), err);
+  if (!status) status = leat_buf_status(&run, err);
+  if (!status)
+    status = leat_event_run_metadata(t->events, t->job->progress.step, "train_step",
+                                     leat_buf_view(&run), err);
+  leat_buf_deinit(&trace);
+  leat_buf_deinit(&run);
+  leat__free(path);
+  leat__free(dir);
+  return status;
+}
+
 leat_status leat_job_train(leat_job *job, leat_error *err) {
   const leat_config *c = job->config;
   trainer t = {.job = job,
@@ -203,6 +232,7 @@ leat_status leat_job_train(leat_job *job, leat_error *err) {
   if (!status) status = leat_event_open(&t.events, job->dir, err);
   if (!status) status = write_graph(&t, err);
   if (!status) status = loop(&t, err);
+  if (!status) status = write_profile(&t, err);
   leat_event_close(t.events, NULL);
   leat_source_close(t.source);
   leat__free(t.batch);

@@ -100,7 +100,7 @@ def we_read_theirs(d):
                 w.write(e.SerializeToString())
         check(f"we read TensorFlow's {how or 'plain'} TFRecords", equal(read_by_leat(path), [meaning(e) for e in examples()]))
         (d / "model.yaml").write_text(MODEL.replace("FILE", str(path)))
-        out = run(LEAT, "train", d / "model.yaml", "--job-dir", job)
+        out = run(LEAT, "train", d / "model.yaml", "--job-dir", job, "--profile")
         checkpoint = checkpoint or job / "ckpt-60"
         check(f"we train on them ({how or 'plain'})", "accuracy" in out and " 0 differences" in run(LEAT, "ckpt", "diff", checkpoint, job / "ckpt-60"))
 
@@ -118,7 +118,11 @@ def events(job):
         check(f"TensorBoard reads our events of {run_dir.name}: {len(scalars)} scalars, {len(histograms)} histograms",
               len(scalars) > 0 and same(mine, sorted(scalars + histograms, key=lambda e: e[:3])))
         if tags["graph"]:
-            check("TensorBoard reads our graph", len(board.Graph().node) > 0)
+            names = {n.name for n in board.Graph().node}
+            check("TensorBoard reads our graph", len(names) > 0)
+        for tag in tags["run_metadata"]:
+            stats = [n for d in board.RunMetadata(tag).step_stats.dev_stats for n in d.node_stats]
+            check(f"TensorBoard reads the times of {len(stats)} groups, all nodes of the graph", len(stats) > 10 and all(n.node_name in names for n in stats))
 
 
 def we_read_their_events(d):
