@@ -433,6 +433,7 @@ void leat__lower_deinit(leat_lower *l) {
   leat_vec_deinit(&l->dims);
   leat_vec_deinit(&l->args);
   leat_vec_deinit(&l->sizes);
+  leat_vec_deinit(&l->touches);
   *l = (leat_lower){0};
 }
 

@@ -37,15 +37,20 @@ typedef struct leat_lower_node {
   bool becomes;  // a variable's next value
 } leat_lower_node;
 
+typedef struct leat_touch {
+  int entry, slot;  // the first group of a run of printed ones, what one of them reads or writes
+} leat_touch;
+
 typedef struct leat_lower {
   const leat_func *func;
   leat_lower_node *nodes;  // by node id
   LEAT_VEC(leat_group) groups;
-  LEAT_VEC(leat_value) slots;  // values of the pointer table
-  LEAT_VEC(leat_dim) dims;     // sizes that the printed functions read
-  LEAT_VEC(int) args;          // slots of the function being printed, as its text numbers them
-  LEAT_VEC(leat_dim) sizes;    // and its sizes
-  bool apart;                  // every group is an entry of its own, for profiles
+  LEAT_VEC(leat_value) slots;    // values of the pointer table
+  LEAT_VEC(leat_dim) dims;       // sizes that the printed functions read
+  LEAT_VEC(int) args;            // slots of the function being printed, as its text numbers them
+  LEAT_VEC(leat_dim) sizes;      // and its sizes
+  LEAT_VEC(leat_touch) touches;  // by entry
+  bool apart;                    // every group is an entry of its own, for profiles
 } leat_lower;
 
 // Decides roles and groups.
@@ -86,7 +91,7 @@ leat_index leat__index_operand(const leat_node *node, int i, const leat_index *i
 
 // --- Printing and building ----------------------------------------------------------------------
 // Functions `leat_run_N(void *const *v, const long long *d)`, N = first group of each run of
-// printed groups; with `apart`, every printed group.
+// printed groups; with `apart`, every printed group. Fills slots, dims and touches.
 leat_status leat__print_c(leat_lower *lower, leat_buf *out, leat_error *err);
 
 #endif

@@ -32,10 +32,13 @@ struct leat_native {
   leat_build *build;       // until it is ready
   leat_object *object;     // NULL: not ready
   entry_fn **entries;      // by group: the run of printed groups that starts there
+  int *outside;            // slots beyond the arena that entries touch
+  int *outside_of;         // by group: where those of its entry begin
   void **pointers;         // HEAD of them for the kernels, then one a slot
   long long *sizes;        // values of lower.dims
   long long *planned_for;  // sizes that the plan holds for
   bool planned;
+  bool sized;          // all sizes of this run are known, and planned for
   leat_planned *plan;  // by slot; bytes 0 = not in the arena
   char *arena;
   int64_t arena_bytes;
@@ -127,6 +130,33 @@ static bool find_lives(leat_native *n) {
   return good;
 }
 
+static bool in_arena(const leat_native *n, const leat_node *node) {
+  const leat_lower_node *own = role_of(n, node);
+  return own->role == ROLE_STORED && !own->crosses;
+}
+
+// Touches come by entry; each slot once in each.
+static bool find_outside(leat_native *n) {
+  const leat_lower *l = &n->lower;
+  int *last = leat__calloc(l->slots.count + 1, sizeof *last);
+  int count = 0;
+  n->outside = leat__calloc(l->touches.count + 1, sizeof *n->outside);
+  n->outside_of = leat__calloc(l->groups.count + 2, sizeof *n->outside_of);
+  if (!last || !n->outside || !n->outside_of) return leat__free(last), false;
+  size_t t = 0;
+  for (size_t g = 0; g <= l->groups.count; g++) {
+    n->outside_of[g] = count;
+    for (; t < l->touches.count && l->touches.at[t].entry == (int)g; t++) {
+      int slot = l->touches.at[t].slot;
+      if (last[slot] == (int)g + 1 || in_arena(n, slot_node(n, (size_t)slot))) continue;
+      last[slot] = (int)g + 1;
+      n->outside[count++] = slot;
+    }
+  }
+  leat__free(last);
+  return true;
+}
+
 static bool make_tables(leat_native *n) {
   size_t slots = n->lower.slots.count + 1, dims = n->lower.dims.count + 1,
          groups = n->lower.groups.count + 1;
@@ -138,7 +168,7 @@ static bool make_tables(leat_native *n) {
   n->held = leat__calloc(slots, sizeof(leat_tensor *));
   n->spare = leat__calloc(slots, sizeof(leat_tensor *));
   return n->entries && n->pointers && n->sizes && n->planned_for && n->plan && n->held &&
-         n->spare && find_lives(n);
+         n->spare && find_lives(n) && find_outside(n);
 }
 
 // Printed code's way to the kernels. Rows are shared out where each thread gets work for longer
@@ -255,6 +285,8 @@ void leat__native_free(leat_native *n) {
   leat__build_free(n->build);
   leat__object_free(n->object);
   leat__free(n->entries);
+  leat__free(n->outside);
+  leat__free(n->outside_of);
   leat__free(n->pointers);
   leat__free(n->sizes);
   leat__free(n->planned_for);
@@ -278,11 +310,6 @@ static int64_t bytes_of(const leat_native *n, const leat_node *node, const int64
     count *= dim;
   }
   return count * (int64_t)leat_dtype_bytes(type->dtype);
-}
-
-static bool in_arena(const leat_native *n, const leat_node *node) {
-  const leat_lower_node *own = role_of(n, node);
-  return own->role == ROLE_STORED && !own->crosses;
 }
 
 static bool grow(void **memory, int64_t *have, int64_t want) {
@@ -314,8 +341,11 @@ static int64_t scratch_wanted(const leat_native *n, const int64_t *env) {
 
 static leat_status plan(leat_native *n, const int64_t *env, leat_error *err) {
   size_t count = n->lower.dims.count;
-  for (size_t i = 0; i < count; i++)
+  n->sized = true;
+  for (size_t i = 0; i < count; i++) {
     n->sizes[i] = (long long)leat__dim_eval(n->lower.func->graph, n->lower.dims.at[i], env);
+    if (n->sizes[i] < 0) n->sized = false;
+  }
   if (n->planned && memcmp(n->sizes, n->planned_for, count * sizeof *n->sizes) == 0) return LEAT_OK;
   for (size_t s = 0; s < n->lower.slots.count; s++) {
     const leat_node *node = slot_node(n, s);
@@ -389,13 +419,11 @@ static leat_status point_at(leat_native *n, size_t slot, const leat_native_frame
 
 static leat_status run_entry(leat_native *n, size_t group, const leat_native_frame *f,
                              leat_error *err) {
-  leat_status status = plan(n, f->env, err);
-  for (size_t s = 0; !status && s < n->lower.slots.count; s++) {
-    const leat_lower_node *own = role_of(n, slot_node(n, s));
-    if (own->role != ROLE_STORED)
-      status = point_at(n, s, f, err);
-    else if (own->crosses)
-      status = make_tensor(n, s, f, err);
+  leat_status status = n->sized ? LEAT_OK : plan(n, f->env, err);
+  for (int i = n->outside_of[group]; !status && i < n->outside_of[group + 1]; i++) {
+    size_t slot = (size_t)n->outside[i];
+    bool made_here = role_of(n, slot_node(n, slot))->role == ROLE_STORED;
+    status = made_here ? make_tensor(n, slot, f, err) : point_at(n, slot, f, err);
   }
   if (!status) n->entries[group](n->pointers + HEAD, n->sizes);
   return status;
@@ -469,6 +497,7 @@ leat_status leat__native_run(leat_native *n, const leat_native_frame *f, leat_er
   n->pool = f->pool;
   begin_in_place(n, f);
   leat_status status = read_variables(n, f, err);
+  n->sized = false;
   for (size_t g = 0; !status && g < n->lower.groups.count; g++) {
     int64_t start = n->profile ? leat_clock_ns() : 0;
     status = run_group(n, g, f, err);

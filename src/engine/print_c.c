@@ -634,9 +634,16 @@ static void print_step(printer *p, const leat_group *g, size_t function) {
   leat_buf_c(p->out, p->l->sizes.count ? "});\n" : "0});\n");
 }
 
+static void touch(printer *p, int entry) {
+  for (size_t i = 0; i < p->l->args.count; i++)
+    if (!leat_vec_push(&p->l->touches, ((leat_touch){entry, p->l->args.at[i]})))
+      p->out->failed = true;
+}
+
 leat_status leat__print_c(leat_lower *l, leat_buf *out, leat_error *err) {
   leat_buf entries = {0}, text = {0};
   printer p = {.l = l};
+  int entry = 0;
   for (size_t i = 0; i < l->groups.count; i++) {
     const leat_group *g = &l->groups.at[i];
     bool first = i == 0 || l->apart || g[-1].kind == GROUP_HOST;
@@ -648,7 +655,8 @@ leat_status leat__print_c(leat_lower *l, leat_buf *out, leat_error *err) {
     if (text.failed) out->failed = true;
     size_t function = share(&p, &text, out);
     p.out = &entries;
-    if (first) leat_buf_fmt(&entries, "\nLEAT_ENTRY(leat_run_%zu) {\n", i);
+    if (first) leat_buf_fmt(&entries, "\nLEAT_ENTRY(leat_run_%zu) {\n", i), entry = (int)i;
+    touch(&p, entry);
     print_step(&p, g, function);
     if (last) leat_buf_c(&entries, "}\n");
   }

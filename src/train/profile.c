@@ -88,8 +88,7 @@ void leat_profile_trace(const leat_profile *p, leat_buf *out) {
   for (size_t i = 0; i < p->events.count; i++) {
     const leat_profile_event *e = &p->events.at[i];
     const leat_profile_row *row = &p->rows.at[e->row];
-    trace_event(&w, row, (double)(e->start - first) * 1e-3, (double)e->ns * 1e-3,
-                row->node->owner);
+    trace_event(&w, row, (double)(e->start - first) * 1e-3, (double)e->ns * 1e-3, row->node->owner);
   }
   leat_json_close(&w, ']');
   leat_json_close(&w, '}');
