@@ -18,14 +18,15 @@ typedef struct plan {
   int *last_use;        // by value
   int *order;           // node ids in order of execution: pure ones, then writers
   leat_cache **caches;  // by node
+  leat_tier tier;       // which engine runs it
 } plan;
 
 struct leat_exec {
   leat_func *func;
   leat_exec_options options;
   leat_pool *pool;
-  leat_tier tier;
-  leat_map plans;  // &func -> plan, keyed by the function's name
+  plan *own;       // of func
+  leat_map plans;  // func -> plan, keyed by the function's name: func and those that it calls
 };
 
 struct leat_state {
@@ -88,6 +89,7 @@ leat_status leat_state_set(leat_state *state, const leat_var *var, leat_tensor *
 // --- Plans --------------------------------------------------------------------------------------
 static void plan_free(plan *p) {
   if (!p) return;
+  leat__tier_deinit(&p->tier);
   for (int i = 0; p->caches && i < p->func->node_count; i++)
     if (p->caches[i]) p->caches[i]->free(p->caches[i]);
   leat__free(p->caches);
@@ -131,23 +133,29 @@ static plan *plan_new(leat_func *func) {
   return p;
 }
 
-static plan *plan_of(leat_exec *exec, leat_func *func) {
+// Made at the first use. Only the exec's own function is profiled.
+static leat_status plan_of(leat_exec *exec, leat_func *func, plan **out, leat_error *err) {
   bool made;
   leat_map_entry *entry = leat_map_insert(&exec->plans, leat_str_of(func->name), &made);
-  if (!entry) return NULL;
-  if (made || !entry->value.ptr) entry->value.ptr = plan_new(func);
-  return entry->value.ptr;
+  if (!entry) return leat__oom(err, sizeof **out);
+  *out = entry->value.ptr;
+  if (!made && *out) return LEAT_OK;
+  plan *p = *out = entry->value.ptr = plan_new(func);
+  if (!p) return leat__oom(err, sizeof *p);
+  leat_exec_options options = exec->options;
+  options.profile = options.profile && func == exec->func;
+  return leat__tier_init(&p->tier, func, &options, err);
 }
 
 // --- Exec ---------------------------------------------------------------------------------------
 leat_engine leat_exec_engine(const leat_exec *exec) {
-  bool native = exec->tier.native && leat__native_ready(exec->tier.native);
+  bool native = exec->own->tier.native && leat__native_ready(exec->own->tier.native);
   return native ? LEAT_ENGINE_NATIVE : LEAT_ENGINE_INTERPRETER;
 }
 
-const leat_profile *leat__exec_profile(const leat_exec *exec) { return exec->tier.profile; }
+const leat_profile *leat__exec_profile(const leat_exec *exec) { return exec->own->tier.profile; }
 
-const char *leat_exec_note(const leat_exec *exec) { return exec->tier.note.message; }
+const char *leat_exec_note(const leat_exec *exec) { return exec->own->tier.note.message; }
 
 leat_status leat_exec_new(leat_exec **out, leat_func *func, const leat_exec_options *options,
                           leat_error *err) {
@@ -157,8 +165,7 @@ leat_status leat_exec_new(leat_exec **out, leat_func *func, const leat_exec_opti
   if (options) exec->options = *options;
   leat_status status = LEAT_OK;
   if (exec->options.threads > 1) status = leat_pool_new(&exec->pool, exec->options.threads, err);
-  if (!status && !plan_of(exec, func)) status = leat__oom(err, sizeof(plan));
-  if (!status) status = leat__tier_init(&exec->tier, func, &exec->options, err);
+  if (!status) status = plan_of(exec, func, &exec->own, err);
   if (!status) return LEAT_OK;
   leat_exec_free(exec);
   *out = NULL;
@@ -167,7 +174,6 @@ leat_status leat_exec_new(leat_exec **out, leat_func *func, const leat_exec_opti
 
 void leat_exec_free(leat_exec *exec) {
   if (!exec) return;
-  leat__tier_deinit(&exec->tier);
   for (size_t i = 0; i < exec->plans.count; i++) plan_free(exec->plans.entries[i].value.ptr);
   leat_map_deinit(&exec->plans);
   leat_pool_free(exec->pool);
@@ -344,7 +350,7 @@ static leat_status interpret(leat_exec *exec, leat_state *state, frame *f, leat_
 
 // Each node timed; rows of the profile are nodes in the order of execution.
 static leat_status interpret_timed(leat_exec *exec, leat_state *state, frame *f, leat_error *err) {
-  leat_profile *profile = exec->tier.profile;
+  leat_profile *profile = f->p->tier.profile;
   leat_status status = LEAT_OK;
   while (profile->rows.count < (size_t)f->p->func->node_count) {
     const leat_node *node = f->p->func->nodes[f->p->order[profile->rows.count]];
@@ -363,15 +369,16 @@ static leat_status interpret_timed(leat_exec *exec, leat_state *state, frame *f,
   return status;
 }
 
-// The exec's own function, in the engine that it has come to.
-static leat_status run_own(leat_exec *exec, leat_state *state, frame *f, leat_error *err) {
-  leat_native *native = leat__tier_choose(&exec->tier, exec->func);
+// In the engine that the function has come to.
+static leat_status run_body(leat_exec *exec, leat_state *state, frame *f, leat_error *err) {
+  leat_tier *tier = &f->p->tier;
+  leat_native *native = leat__tier_choose(tier, f->p->func);
   if (native) return run_native(native, exec, state, f, err);
-  if (exec->tier.profile) return interpret_timed(exec, state, f, err);
-  if (exec->tier.given_up) return interpret(exec, state, f, err);
+  if (tier->profile) return interpret_timed(exec, state, f, err);
+  if (tier->given_up) return interpret(exec, state, f, err);
   int64_t start = leat_clock_ns();
   leat_status status = interpret(exec, state, f, err);
-  leat__tier_spend(&exec->tier, leat_clock_ns() - start);
+  leat__tier_spend(tier, leat_clock_ns() - start);
   return status;
 }
 
@@ -381,10 +388,7 @@ static leat_status run_frame(leat_exec *exec, leat_state *state, frame *f, leat_
   for (int i = 0; i < func->input_count; i++)
     f->values[f->p->first[func->inputs[i]->id]] = leat_tensor_ref(in[i]);
   leat_status status = bind_inputs(func, in, f->env, err);
-  if (!status && func == exec->func)
-    status = run_own(exec, state, f, err);
-  else if (!status)
-    status = interpret(exec, state, f, err);
+  if (!status) status = run_body(exec, state, f, err);
   for (int i = 0; !status && i < func->output_count; i++) {
     leat_value value = func->outputs[i];
     out[i] = leat_tensor_ref(f->values[f->p->first[value.node->id] + value.index]);
@@ -399,15 +403,16 @@ static leat_status run_func(leat_exec *exec, leat_state *state, leat_func *func,
                           func->input_count, count);
   for (int i = 0; i < func->output_count; i++) out[i] = NULL;
   size_t slots = leat__dim_count(func->graph);
-  frame f = {.p = plan_of(exec, func)};
-  if (!f.p) return leat__oom(err, sizeof *f.p);
+  frame f = {0};
+  leat_status status = plan_of(exec, func, &f.p, err);
+  if (status) return status;
   size_t bytes = (size_t)f.p->value_count * sizeof *f.values + (slots + 1) * sizeof *f.env;
   char *block = leat__calloc(1, bytes);
   if (!block) return leat__oom(err, bytes);
   f.values = (leat_tensor **)(void *)block;
   f.env = (int64_t *)(void *)(block + (size_t)f.p->value_count * sizeof *f.values);
   for (size_t i = 0; i < slots; i++) f.env[i] = env ? env[i] : INT64_MIN;
-  leat_status status = run_frame(exec, state, &f, in, out, err);
+  status = run_frame(exec, state, &f, in, out, err);
   for (int i = 0; i < f.p->value_count; i++) leat_tensor_unref(f.values[i]);
   leat__free(block);
   return status;
