@@ -191,25 +191,67 @@ typedef struct conv_job {
   int64_t place[LEAT_MAX_RANK];
 } conv_job;
 
+// Where an element of the window lies along one axis; -1: in the padding or between dilated cells.
+static int64_t place_at(const conv_job *j, int axis, int64_t cell, int64_t window) {
+  int64_t dilation = j->a[3].ints[axis], extent = j->x->dims[axis + 1];
+  int64_t at = cell * j->a[0].ints[axis] + window * j->a[4].ints[axis] - j->a[1].ints[axis];
+  if (at < 0) return -1;
+  if (dilation == 1) return at < extent ? at : -1;
+  return at % dilation == 0 && at / dilation < extent ? at / dilation : -1;
+}
+
+// One line of the window, along the last spatial axis; `offset` counts the cells before it.
+static void take_line(const conv_job *j, int64_t offset, int64_t cell, int64_t group, size_t width,
+                      char *to) {
+  int last = j->spatial - 1;
+  int64_t channels = j->x->dims[j->spatial + 1], count = j->k->dims[last];
+  size_t run = (size_t)j->ci * width;
+  const char *from = (const char *)j->x->data + (size_t)(group * j->ci) * width;
+  if (j->groups == 1 && j->a[3].ints[last] == 1 && j->a[4].ints[last] == 1) {
+    int64_t at = cell * j->a[0].ints[last] - j->a[1].ints[last], extent = j->x->dims[last + 1];
+    int64_t low = at < 0 ? -at : 0, high = extent - at;
+    if (low > count) low = count;
+    if (high > count) high = count;
+    if (high < low) high = low;
+    memset(to, 0, (size_t)low * run);
+    memcpy(to + (size_t)low * run, from + (offset * extent + at + low) * (int64_t)run,
+           (size_t)(high - low) * run);
+    memset(to + (size_t)high * run, 0, (size_t)(count - high) * run);
+    return;
+  }
+  for (int64_t e = 0; e < count; e++, to += run) {
+    int64_t at = place_at(j, last, cell, e);
+    if (at >= 0)
+      memcpy(to, from + (size_t)((offset * j->x->dims[last + 1] + at) * channels) * width, run);
+    else
+      memset(to, 0, run);
+  }
+}
+
 // Copies the window of one output cell and group; x dense.
 static void take_patch(const conv_job *j, int64_t image, const int64_t *cell, int64_t group,
                        size_t width, char *to) {
-  int64_t window[LEAT_MAX_RANK] = {0}, channels = j->x->dims[j->spatial + 1];
-  size_t run = (size_t)j->ci * width;
-  for (int64_t e = 0; e < j->patch / (j->ci ? j->ci : 1); e++, to += run) {
+  int64_t window[LEAT_MAX_RANK] = {0}, last = j->spatial - 1;
+  if (j->spatial == 0) {
+    memcpy(to, (char *)j->x->data + (size_t)(image * j->x->dims[1] + group * j->ci) * width,
+           (size_t)j->ci * width);
+    return;
+  }
+  size_t line = (size_t)(j->k->dims[last] * j->ci) * width;
+  int64_t lines = line ? j->patch / (j->k->dims[last] * j->ci) : 0;
+  for (int64_t e = 0; e < lines; e++, to += line) {
     int64_t offset = image;
     bool inside = true;
-    for (int i = 0; i < j->spatial; i++) {
-      int64_t dilation = j->a[3].ints[i];
-      int64_t at = cell[i] * j->a[0].ints[i] + window[i] * j->a[4].ints[i] - j->a[1].ints[i];
-      inside &= at >= 0 && at % dilation == 0 && at / dilation < j->x->dims[i + 1];
-      offset = offset * j->x->dims[i + 1] + at / dilation;
+    for (int i = 0; i < last; i++) {
+      int64_t at = place_at(j, i, cell[i], window[i]);
+      inside &= at >= 0;
+      offset = offset * j->x->dims[i + 1] + at;
     }
     if (inside)
-      memcpy(to, (char *)j->x->data + (size_t)(offset * channels + group * j->ci) * width, run);
+      take_line(j, offset, cell[last], group, width, to);
     else
-      memset(to, 0, run);
-    for (int i = j->spatial - 1; i >= 0; i--) {
+      memset(to, 0, line);
+    for (int64_t i = last - 1; i >= 0; i--) {
       if (++window[i] < j->k->dims[i]) break;
       window[i] = 0;
     }
