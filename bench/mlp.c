@@ -1,11 +1,11 @@
 // The talk's network alone: training steps and inference of 100-70-50-25-1 units on 100 inputs.
 // SPDX-License-Identifier: Apache-2.0
 //
-// The bound of a row is its flops at the speed of a multiply-add loop in the first-level cache,
-// measured in the same run: 6 flops a weight and row for a training step (2 for inference), less the
+// The bound of a row is its flops at the speed of a multiply-add loop on registers, measured in the
+// same run: 6 flops a weight and row for a training step (2 for inference), less the
 // gradient of the inputs, which nobody wants.
 #include "base/clock.h"
-#include "engine/vec.h"
+#include "bench.h"
 #include "leat/engine.h"
 #include "leat/ops.h"
 
@@ -112,18 +112,6 @@ static leat_state *initial(const mlp *m, leat_error *err) {
   return state;
 }
 
-static double peak_gf(void) {
-  static float a[48 * 64], b[64 * 96], c[48 * 96];
-  double best = 0;
-  for (int round = 0; round < 20; round++) {
-    int64_t start = leat_clock_ns();
-    for (int i = 0; i < 200; i++) leat__vec()->dot_chain_f32(c, 96, a, 64, 1, b, 96, 48, 96, 64);
-    double gf = 2.0 * 200 * 48 * 96 * 64 / (double)(leat_clock_ns() - start);
-    if (gf > best) best = gf;
-  }
-  return best;
-}
-
 static double weight_count(bool without_inputs) {
   double n = 0;
   for (int i = without_inputs, width = without_inputs ? units[0] : INPUTS; i < LAYERS; width = units[i++])
@@ -191,7 +179,7 @@ static void inference(int batch, double gf, leat_error *err) {
 // mlp [BATCH [infer]]: one row only, for a profiler.
 int main(int argc, char **argv) {
   leat_error err = {0};
-  double gf = peak_gf();
+  double gf = bench_peak();
   static const int batches[] = {40, 128, 1024};
   int only = argc > 1 ? atoi(argv[1]) : 0;
   for (int i = 0; i < 3; i++)
