@@ -18,6 +18,10 @@ void leat__free(void *block);
 // NULL (the default) lets all pass. Not thread safe: set it before threads start.
 extern bool (*leat__alloc_hook)(size_t bytes);
 
+// This thread keeps what it frees and takes it again (up to a few MB, by size): a steady round of
+// work then asks the system for nothing. Off at first; turning it off gives everything back.
+void leat_mem_cache(bool on);
+
 // "out of memory (N bytes)" as LEAT_RESOURCE_EXHAUSTED.
 leat_status leat__oom(leat_error *err, size_t bytes);
 
