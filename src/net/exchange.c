@@ -1,10 +1,12 @@
 // Exchanges: reading a request's parts, and writing its answer from any thread.
 // SPDX-License-Identifier: Apache-2.0
+#include "net/grpc.h"
 #include "net/io.h"
 
 #include "formats/compress.h"
 
-#include <sys/uio.h>
+#include <stdio.h>
+#include <time.h>
 
 enum {
   SPARES = 256,        // exchanges that a thread keeps
@@ -29,7 +31,6 @@ leat_xchg *leat__xchg_new(leat_conn *c) {
   x->x.fields = x->fields;
   x->io = io;
   x->conn = c;
-  x->trailer_from = -1;
   x->length_left = -1;
   x->prior = NULL;
   x->next = c->exchanges;
@@ -38,46 +39,67 @@ leat_xchg *leat__xchg_new(leat_conn *c) {
   return x;
 }
 
-static leat_buf kept(leat_buf b) {
-  if (b.cap > KEPT_BYTES) leat_buf_deinit(&b);
-  b.len = 0;
-  b.failed = false;
-  return b;
+// The buffers of an exchange, which it takes along to its next life.
+enum { BUFFERS = 7 };
+static void buffers_of(leat_xchg *x, leat_buf *out[BUFFERS]) {
+  leat_buf *all[BUFFERS] = {&x->x.reply, &x->pending,   &x->sending,      &x->unpacked,
+                            &x->text,    &x->head.text, &x->trailers.text};
+  memcpy(out, all, sizeof all);
 }
 
-void leat__xchg_free(leat_xchg *x) {
-  leat_io *io = x->io;
+static void drop(leat_xchg *x) {
+  leat_buf *buffers[BUFFERS];
+  buffers_of(x, buffers);
+  for (int i = 0; i < BUFFERS; i++) leat_buf_deinit(buffers[i]);
+  leat__free(x);
+}
+
+static void unlink_exchange(leat_xchg *x) {
   if (x->prior)
     x->prior->next = x->next;
   else if (x->conn && x->conn->exchanges == x)
     x->conn->exchanges = x->next;
   if (x->next) x->next->prior = x->prior;
+  x->next = x->prior = NULL;
+}
+
+void leat__xchg_free(leat_xchg *x) {
+  leat_io *io = x->io;
+  leat_buf *buffers[BUFFERS], kept[BUFFERS];
+  unlink_exchange(x);
   leat__bytes_free(io, &x->body);
-  leat_buf reply = kept(x->x.reply), pending = kept(x->pending), sending = kept(x->sending),
-           unpacked = kept(x->unpacked), text = kept(x->text), reply_text = kept(x->reply_text);
   if (io->spare_count >= SPARES) {
-    leat_buf_deinit(&reply);
-    leat_buf_deinit(&pending);
-    leat_buf_deinit(&sending);
-    leat_buf_deinit(&unpacked);
-    leat_buf_deinit(&text);
-    leat_buf_deinit(&reply_text);
-    leat__free(x);
+    drop(x);
     return;
   }
-  // Fields and reply fields are counted; what lies behind their counts needs no clearing.
-  memset(&x->x, 0, sizeof x->x);
-  memset((char *)x + sizeof x->x, 0, offsetof(leat_xchg, fields) - sizeof x->x);
-  x->reply_count = 0;
-  x->x.reply = reply;
-  x->pending = pending;
-  x->sending = sending;
-  x->unpacked = unpacked;
-  x->text = text;
-  x->reply_text = reply_text;
+  buffers_of(x, buffers);
+  for (int i = 0; i < BUFFERS; i++) {
+    if (buffers[i]->cap > KEPT_BYTES) leat_buf_deinit(buffers[i]);
+    kept[i] = (leat_buf){.ptr = buffers[i]->ptr, .cap = buffers[i]->cap};
+  }
+  // Fields are counted: what lies behind their counts needs no clearing.
+  memset(x, 0, offsetof(leat_xchg, fields));
+  x->head.count = x->trailers.count = 0;
+  for (int i = 0; i < BUFFERS; i++) *buffers[i] = kept[i];
   x->next = io->spare;
   io->spare = x;
   io->spare_count++;
+}
+
+void leat__io_free_spares(leat_io *io) {
+  while (io->spare) {
+    leat_xchg *x = io->spare;
+    io->spare = x->next;
+    drop(x);
+  }
+  leat_buf_deinit(&io->scratch);
+}
+
+void leat__xchg_leave(leat_xchg *x) {
+  unlink_exchange(x);
+  x->conn = NULL;
+  atomic_store(&x->gone, true);
+  if (x->streams) leat__xchg_call(x);
 }
 
 // --- Requests -----------------------------------------------------------------------------------
@@ -97,6 +119,15 @@ leat_str leat_exchange_field(const leat_exchange *x, const char *name) {
 bool leat_exchange_gone(const leat_exchange *x) {
   const leat_xchg *own = (const leat_xchg *)(const void *)x;
   return atomic_load_explicit(&own->gone, memory_order_relaxed);
+}
+
+void leat_exchange_consume(leat_exchange *x, size_t bytes) {
+  leat_xchg *own = (leat_xchg *)(void *)x;
+  if (bytes > x->body.len) bytes = x->body.len;
+  if (own->streams)
+    leat__h2_consume(own, bytes);
+  else
+    x->body = (leat_str){x->body.ptr + bytes, x->body.len - bytes};
 }
 
 bool leat_accepts(const leat_exchange *x, const char *type) {
@@ -165,6 +196,10 @@ void leat__xchg_refuse(leat_xchg *x, int status, const char *message) {
   x->called = true;
   leat_buf_clear(&x->x.reply);
   atomic_fetch_add_explicit(&x->io->server->refused, 1, memory_order_relaxed);
+  if (leat_grpc_is(&x->x)) {
+    leat_grpc_send(&x->x, leat_status_of_http(status), message);
+    return;
+  }
   if (o->refuse)
     o->refuse(o->context, &x->x, status, message);
   else {
@@ -210,34 +245,49 @@ void leat__xchg_call(leat_xchg *x) {
 }
 
 // --- Answers ------------------------------------------------------------------------------------
-static void add_field(leat_xchg *x, const char *name, leat_str value) {
-  leat_buf *t = &x->reply_text;
-  if (x->reply_count == LEAT_REPLY_FIELDS_MAX) return;
-  struct leat_reply_field f = {.name = (uint32_t)t->len, .name_len = (uint32_t)strlen(name)};
-  leat_buf_c(t, name);
-  f.value = (uint32_t)t->len;
-  f.value_len = (uint32_t)value.len;
+static void add_field(leat_reply_fields *fields, const char *name, leat_str value) {
+  leat_buf *t = &fields->text;
+  if (fields->count == LEAT_REPLY_FIELDS_MAX) return;
+  uint32_t at = (uint32_t)t->len, name_len = (uint32_t)strlen(name);
+  leat_buf_add(t, name, name_len);
   leat_buf_str(t, value);
+  if (t->failed) return;
   // A value never ends a line: what came from a request may have anything in it.
-  for (size_t i = f.value; i < t->len; i++)
+  for (size_t i = at + name_len; i < t->len; i++)
     if ((unsigned char)t->ptr[i] < 0x20 || t->ptr[i] == 0x7F) t->ptr[i] = ' ';
-  if (!t->failed) x->reply_fields[x->reply_count++] = f;
+  fields->at[fields->count].name = at;
+  fields->at[fields->count].name_len = name_len;
+  fields->at[fields->count].value = at + name_len;
+  fields->at[fields->count++].value_len = (uint32_t)value.len;
 }
 
-leat_field leat__reply_field_at(const leat_xchg *x, int i) {
-  const struct leat_reply_field *f = &x->reply_fields[i];
-  return (leat_field){{x->reply_text.ptr + f->name, f->name_len},
-                      {x->reply_text.ptr + f->value, f->value_len}};
+leat_field leat__reply_field_at(const leat_reply_fields *fields, int i) {
+  const char *text = fields->text.ptr;
+  return (leat_field){{text + fields->at[i].name, fields->at[i].name_len},
+                      {text + fields->at[i].value, fields->at[i].value_len}};
 }
 
 void leat_reply_field(leat_exchange *x, const char *name, leat_str value) {
-  add_field((leat_xchg *)(void *)x, name, value);
+  add_field(&((leat_xchg *)(void *)x)->head, name, value);
 }
 
 void leat_reply_trailer(leat_exchange *x, const char *name, leat_str value) {
-  leat_xchg *own = (leat_xchg *)(void *)x;
-  if (own->trailer_from < 0) own->trailer_from = own->reply_count;
-  add_field(own, name, value);
+  add_field(&((leat_xchg *)(void *)x)->trailers, name, value);
+}
+
+const char *leat__http_date(leat_io *io) {
+  static _Thread_local char text[40];
+  static _Thread_local int64_t made = -1;
+  static const char days[] = "SunMonTueWedThuFriSat";
+  static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  if (made == io->now_ms / 1000) return text;
+  time_t now = time(NULL);
+  struct tm t;
+  gmtime_r(&now, &t);
+  snprintf(text, sizeof text, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * t.tm_wday,
+           t.tm_mday, months + 3 * t.tm_mon, t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+  made = io->now_ms / 1000;
+  return text;
 }
 
 // Another thread's turn is posted to the exchange's own.
@@ -260,9 +310,17 @@ static void post(leat_xchg *x, int did, leat_str bytes) {
   if (wake) leat__io_wake(io);
 }
 
+// What other threads did comes before what the own one does now.
+static bool is_posted(leat_xchg *x) {
+  pthread_mutex_lock(&x->io->lock);
+  bool posted = x->posted;
+  pthread_mutex_unlock(&x->io->lock);
+  return posted;
+}
+
 static void answer(leat_exchange *x, int did, leat_str bytes) {
   leat_xchg *own = (leat_xchg *)(void *)x;
-  if (leat__io_here != own->io) {
+  if (leat__io_here != own->io || (did != XCHG_WHOLE && is_posted(own))) {
     post(own, did, bytes);
     return;
   }
@@ -327,9 +385,9 @@ static bool accepts_gzip(const leat_xchg *x) {
 void leat__xchg_pack(leat_xchg *x) {
   leat_buf packed = {0};
   if (x->io->server->options.no_compression || x->x.reply.len < PACK_FROM) return;
-  for (int i = 0; i < x->reply_count; i++)
-    if (leat_str_eq(leat__reply_field_at(x, i).name, LEAT_STR("content-encoding"))) return;
-  if (!accepts_gzip(x)) return;
+  if (x->trailers.count || !accepts_gzip(x)) return;
+  for (int i = 0; i < x->head.count; i++)
+    if (leat_str_eq(leat__reply_field_at(&x->head, i).name, LEAT_STR("content-encoding"))) return;
   if (leat_deflate(leat_buf_view(&x->x.reply), LEAT_COMPRESSION_GZIP, &packed, NULL)) {
     leat_buf_deinit(&packed);
     return;

@@ -4,10 +4,8 @@
 
 #include "base/clock.h"
 
-#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/uio.h>
-#include <time.h>
 
 enum { FIRST_BODY = 16384 };  // bytes that room is made for before any came
 
@@ -84,7 +82,9 @@ static bool upgrade(leat_conn *c, leat_xchg *x, leat_str settings) {
   if (leat__h2_new(c, x, settings, &err)) return false;  // it is answered as HTTP/1.1 then
   struct iovec part = {(char *)(uintptr_t)switching, sizeof switching - 1};
   c->state = CONN_H2;
-  if (leat__conn_send(c, &part, 1)) leat__h2_output(c);
+  if (!leat__conn_send(c, &part, 1)) return true;
+  leat__xchg_call(x);
+  if (!c->dead && c->in.at < c->in.len) leat__h2_input(c);
   return true;
 }
 
@@ -208,22 +208,6 @@ void leat__h1_input(leat_conn *c) {
 }
 
 // --- Answering ----------------------------------------------------------------------------------
-// The Date of now, made once a second.
-static const char *date(leat_io *io) {
-  static _Thread_local char text[40];
-  static _Thread_local int64_t made = -1;
-  if (made == io->now_ms / 1000) return text;
-  time_t now = time(NULL);
-  struct tm t;
-  gmtime_r(&now, &t);
-  static const char days[] = "SunMonTueWedThuFriSat",
-                    months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  snprintf(text, sizeof text, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * t.tm_wday,
-           t.tm_mday, months + 3 * t.tm_mon, t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
-  made = io->now_ms / 1000;
-  return text;
-}
-
 static void put_number(leat_buf *b, uint64_t value) {
   char digits[24];
   int at = sizeof digits;
@@ -232,9 +216,9 @@ static void put_number(leat_buf *b, uint64_t value) {
   leat_buf_add(b, digits + at, sizeof digits - (size_t)at);
 }
 
-static void put_fields(leat_buf *b, const leat_xchg *x, int from, int to) {
-  for (int i = from; i < to; i++) {
-    leat_field f = leat__reply_field_at(x, i);
+static void put_fields(leat_buf *b, const leat_reply_fields *fields) {
+  for (int i = 0; i < fields->count; i++) {
+    leat_field f = leat__reply_field_at(fields, i);
     leat_buf_str(b, f.name);
     leat_buf_add(b, ": ", 2);
     leat_buf_str(b, f.value);
@@ -247,15 +231,15 @@ static bool bodiless(const leat_xchg *x) {
 }
 
 static void put_head(leat_xchg *x) {
-  leat_buf *b = &x->io->head;
+  leat_buf *b = &x->io->scratch;
   leat_buf_clear(b);
   if (x->x.status == 200)
     leat_buf_str(b, LEAT_STR("HTTP/1.1 200 OK\r\n"));
   else
     leat_buf_fmt(b, "HTTP/1.1 %d %s\r\n", x->x.status, leat_http_reason(x->x.status));
-  put_fields(b, x, 0, x->trailer_from < 0 ? x->reply_count : x->trailer_from);
+  put_fields(b, &x->head);
   leat_buf_str(b, LEAT_STR("date: "));
-  leat_buf_c(b, date(x->io));
+  leat_buf_c(b, leat__http_date(x->io));
   if (x->did & XCHG_WHOLE) {
     if (!bodiless(x)) {
       leat_buf_str(b, LEAT_STR("\r\ncontent-length: "));
@@ -303,7 +287,8 @@ static void send_whole(leat_xchg *x) {
   }
   leat__xchg_pack(x);
   put_head(x);
-  struct iovec parts[] = {{x->io->head.ptr, x->io->head.len}, {x->x.reply.ptr, x->x.reply.len}};
+  struct iovec parts[] = {{x->io->scratch.ptr, x->io->scratch.len},
+                          {x->x.reply.ptr, x->x.reply.len}};
   x->x.sent_bytes = (int64_t)x->x.reply.len;
   bool body = x->x.reply.len && !x->head_request && !bodiless(x);
   if (!leat__conn_send(c, parts, body ? 2 : 1)) {
@@ -315,7 +300,7 @@ static void send_whole(leat_xchg *x) {
 
 static void send_stream(leat_xchg *x) {
   leat_conn *c = x->conn;
-  leat_buf *b = &x->io->head;
+  leat_buf *b = &x->io->scratch;
   leat_buf_clear(b);
   if (!x->submitted) put_head(x);
   x->submitted = true;
@@ -328,7 +313,7 @@ static void send_stream(leat_xchg *x) {
   leat_buf_clear(&x->sending);
   if (x->did & XCHG_ENDED && chunked && !x->head_request) {
     leat_buf_add(b, "0\r\n", 3);
-    if (x->trailer_from >= 0) put_fields(b, x, x->trailer_from, x->reply_count);
+    put_fields(b, &x->trailers);
     leat_buf_add(b, "\r\n", 2);
   }
   struct iovec part = {b->ptr, b->len};

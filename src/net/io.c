@@ -89,16 +89,12 @@ void leat__conn_close(leat_conn *c) {
       leat__xchg_free(x);
       continue;
     }
-    atomic_store(&x->gone, true);
     if (!c->h2) {  // its views are of this buffer
       x->body = c->in;
       c->in = (leat_bytes){0};
     }
-    x->conn = NULL;
-    x->next = x->prior = NULL;
-    if (x->streams) leat__xchg_call(x);
+    leat__xchg_leave(x);
   }
-  c->exchanges = NULL;
   leat__h2_free(c->h2);
   leat__tls_free(c->tls);
   close(c->fd);
@@ -430,27 +426,18 @@ static int time_limit(const leat_conn *c) {
   }
 }
 
-// HTTP/2 requests whose body does not go on.
-static void sweep_h2(leat_conn *c, int64_t now) {
-  const leat_net_options *o = &c->io->server->options;
-  for (leat_xchg *x = c->exchanges; x; x = x->next)
-    if (!x->called && now - x->x.started_ns / 1000000 > o->header_ms + o->body_ms &&
-        now - c->since_ms > o->body_ms) {
-      leat__conn_close(c);
-      return;
-    }
-}
-
 static void sweep(leat_io *io) {
   for (leat_conn *c = io->conns.next, *next; c != &io->conns; c = next) {
     next = c->next;
     int limit = time_limit(c);
     if (c->state == CONN_HEAD && c->in.at == c->in.len && c->tls)
       limit = io->server->options.idle_ms;
-    if (c->state == CONN_H2) sweep_h2(c, io->now_ms);
+    if (c->state == CONN_H2) leat__h2_sweep(c);
     if (c->dead || !limit || io->now_ms - c->since_ms <= limit) continue;
     if (c->state == CONN_BODY || (c->state == CONN_HEAD && c->in.at < c->in.len))
       leat__conn_refuse(c, 408, "the request did not come in time");
+    else if (c->state == CONN_H2 && c->out.at == c->out.len)
+      leat__h2_drain(c);
     else
       leat__conn_close(c);
   }

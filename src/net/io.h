@@ -38,10 +38,18 @@ typedef struct leat_bytes {  // an owned buffer; [at, len) is not used up yet
 // --- Exchanges ----------------------------------------------------------------------------------
 enum { XCHG_BEGUN = 1, XCHG_ENDED = 2, XCHG_WHOLE = 4 };  // what the handler did
 
+typedef struct leat_reply_fields {  // of an answer, before or behind its body
+  leat_buf text;
+  int count;
+  struct {
+    uint32_t name, name_len, value, value_len;  // places in the text
+  } at[LEAT_REPLY_FIELDS_MAX];
+} leat_reply_fields;
+
 struct leat_xchg {
   leat_exchange x;  // first: the handler's pointer is ours
   leat_io *io;
-  leat_conn *conn;          // NULL once the connection is gone
+  leat_conn *conn;          // NULL once the client has gone
   leat_xchg *next, *prior;  // of the connection; next of the free list
   leat_xchg *next_posted;
   atomic_bool gone;
@@ -51,25 +59,25 @@ struct leat_xchg {
   int posted_did;         // under io->lock: what other threads did
   leat_buf pending;       // under io->lock: of a stream, written by other threads
   leat_buf sending;       // the thread's: what a stream shall still send
-  size_t sent;            // of x.reply or sending
-  bool keep_alive, head_request, in_handler, called, submitted, deferred_end, wants_packing;
+  size_t sent;            // of x.reply or sending, HTTP/2
+  bool keep_alive, head_request, in_handler, called, submitted;
   bool streams;         // the handler takes the body in pieces
   bool input_over;      // the whole body is there
   int32_t stream;       // HTTP/2
+  int64_t since_ms;     // HTTP/2: of the last progress
+  size_t progress;      // bytes since then
+  size_t head_bytes;    // HTTP/2: of the fields
   int64_t length_left;  // of content-length; -1 = unknown
   int64_t limit;        // of the body
-  size_t taken;         // consumed bytes of the body, HTTP/2
-  leat_bytes body;      // HTTP/2: as it comes
-  leat_buf unpacked;    // the body without its coding
+  leat_bytes body;      // HTTP/2: as it comes; HTTP/1: the buffer that a closed connection left
+  leat_buf unpacked;    // the body, or gRPC's message, without its coding
+  size_t message_size;  // gRPC: of the message that the handler has, with its prefix
+  bool packed_request;  // gRPC
   leat_str coding;
-  leat_buf text;  // HTTP/2: names and values
+  leat_buf text;  // HTTP/2: names and values of the request
   leat_field fields[LEAT_FIELDS_MAX];
   char peer[56];
-  struct leat_reply_field {
-    uint32_t name, name_len, value, value_len;  // places in reply_text
-  } reply_fields[LEAT_REPLY_FIELDS_MAX];
-  int reply_count, trailer_from;  // trailers are the last ones
-  leat_buf reply_text;
+  leat_reply_fields head, trailers;  // of the answer
 };
 
 // --- Connections --------------------------------------------------------------------------------
@@ -97,7 +105,7 @@ struct leat_conn {
   size_t scanned, body_at, body_to;  // of HTTP/1's request in `in`
   leat_chunks chunks;
   char peer[56];
-  bool chunked, loopback, in_process, dead, half_closed, linger;
+  bool chunked, loopback, in_process, dead, half_closed, linger, broken;
 };
 
 struct leat_io {
@@ -112,8 +120,7 @@ struct leat_io {
   int conn_count;
   leat_xchg *spare;
   int spare_count;
-  leat_buf head;  // scratch
-  leat_buf packed;
+  leat_buf scratch;  // what is sent is put together here
   pthread_mutex_t lock;
   leat_xchg *posted, *posted_last;
   bool draining;
@@ -128,7 +135,6 @@ struct leat_server {
   atomic_bool stopping;
   atomic_int connections;
   atomic_llong memory, accepted, requests, refused;
-  char date[40];
 };
 
 // Room for `more` bytes behind len; false: no memory, or above the server's.
@@ -138,6 +144,7 @@ void leat__bytes_free(leat_io *io, leat_bytes *b);
 
 leat_xchg *leat__xchg_new(leat_conn *conn);  // linked to the connection; NULL: no memory
 void leat__xchg_free(leat_xchg *x);          // unlinks; back to the free list
+void leat__xchg_leave(leat_xchg *x);         // the client has gone, the handler still has it
 // Undoes the coding of the body, counts the request, calls the handler.
 void leat__xchg_call(leat_xchg *x);
 // An error that the server answers itself.
@@ -147,7 +154,8 @@ void leat__xchg_log(leat_xchg *x);
 // The answer, or more of it, is ready to go; on the thread.
 void leat__xchg_progress(leat_xchg *x);
 const leat_field *leat__find_field(const leat_field *fields, size_t count, const char *name);
-leat_field leat__reply_field_at(const leat_xchg *x, int i);
+leat_field leat__reply_field_at(const leat_reply_fields *fields, int i);
+const char *leat__http_date(leat_io *io);  // of now; the thread's, until the next call
 
 // --- Connections --------------------------------------------------------------------------------
 bool leat__conn_send(leat_conn *c, struct iovec *parts, int count);  // what does not fit waits
@@ -172,7 +180,9 @@ void leat__h2_free(leat_h2 *h2);
 void leat__h2_input(leat_conn *c);   // takes conn->in
 void leat__h2_output(leat_conn *c);  // writes what it has to say
 void leat__h2_progress(leat_xchg *x);
+void leat__h2_consume(leat_xchg *x, size_t bytes);
 void leat__h2_drain(leat_conn *c);  // says that it goes
+void leat__h2_sweep(leat_conn *c);  // gives up what stands still
 bool leat__h2_idle(const leat_conn *c);
 
 // --- TLS, in OpenSSL's adapter ------------------------------------------------------------------

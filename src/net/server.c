@@ -244,22 +244,6 @@ void leat_server_counters(leat_server *s, leat_net_counters *out) {
                              .memory = atomic_load(&s->memory)};
 }
 
-void leat__io_free_spares(leat_io *io) {
-  while (io->spare) {
-    leat_xchg *x = io->spare;
-    io->spare = x->next;
-    leat_buf_deinit(&x->x.reply);
-    leat_buf_deinit(&x->pending);
-    leat_buf_deinit(&x->sending);
-    leat_buf_deinit(&x->unpacked);
-    leat_buf_deinit(&x->text);
-    leat_buf_deinit(&x->reply_text);
-    leat__free(x);
-  }
-  leat_buf_deinit(&io->head);
-  leat_buf_deinit(&io->packed);
-}
-
 void leat_server_stop(leat_server *s) {
   if (!s) return;
   atomic_store(&s->stopping, true);

@@ -76,7 +76,9 @@ leat_status leat_status_of_http(int status) {
     case 403: return LEAT_PERMISSION_DENIED;
     case 404: return LEAT_NOT_FOUND;
     case 409: return LEAT_ABORTED;
+    case 408: return LEAT_DEADLINE_EXCEEDED;
     case 413:
+    case 431:
     case 429: return LEAT_RESOURCE_EXHAUSTED;
     case 499: return LEAT_CANCELLED;
     case 501: return LEAT_UNIMPLEMENTED;

@@ -41,7 +41,8 @@ static int parse(const char *request, leat_http1_head *h) {
 
 static void reads_heads(void) {
   leat_http1_head h;
-  CHECK(parse("POST /a?b HTTP/1.1\r\nHOST: x\r\nContent-Length:  12 \r\nA-B:\tc d\r\n\r\n", &h) == 0);
+  CHECK(parse("POST /a?b HTTP/1.1\r\nHOST: x\r\nContent-Length:  12 \r\nA-B:\tc d\r\n\r\n", &h) ==
+        0);
   CHECK(leat_str_eq(h.method, LEAT_STR("POST")) && leat_str_eq(h.target, LEAT_STR("/a?b")));
   CHECK(h.length == 12 && h.keep_alive && !h.chunked && h.field_count == 3);
   CHECK(leat_str_eq(h.fields[2].name, LEAT_STR("a-b")));
@@ -90,10 +91,13 @@ static void refuses_heads(void) {
       {400, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0x1\r\n\r\n"},
       {400, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length:\r\n\r\n"},
       {400, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n"},
-      {400, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"},
-      {400, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n"},
-      {400, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
-            "Transfer-Encoding: chunked\r\n\r\n"},
+      {400,
+       "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"},
+      {400,
+       "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n"},
+      {400,
+       "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+       "Transfer-Encoding: chunked\r\n\r\n"},
       {501, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"},
       {501, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n"},
       {400, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n"},
@@ -245,7 +249,8 @@ static void serves(void) {
   CHECK(strncmp(t, "HTTP/1.1 204 No Content\r\n", 25) == 0 && !strstr(t, "content-length"));
   t = ask(server,
           "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
-          "POST /2 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhiGET /3 HTTP/1.1\r\nHost: x\r\n\r\n",
+          "POST /2 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhiGET /3 HTTP/1.1\r\nHost: "
+          "x\r\n\r\n",
           "GET /3? []");
   CHECK(strstr(t, "POST /? [abc]") && strstr(t, "POST /2? [hi]") && strstr(t, "GET /3? []"));
   t = ask(server, "nonsense\r\n\r\n", NULL);
@@ -282,7 +287,8 @@ static void waits_for_bodies(void) {
   leat_server *server = start((leat_net_options){.max_body = 100000});
   static char text[200000], want[70000];
   int fd = net_connect(server);
-  const char *head = "POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 60000\r\n\r\n";
+  const char *head =
+      "POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 60000\r\n\r\n";
   net_send(fd, head, strlen(head));
   CHECK(strcmp(net_read(fd, text, sizeof text, "\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n") == 0);
   memset(want, 'a', 60000);
@@ -306,10 +312,11 @@ static void packs(void) {
   static char text[1 << 16];
   for (int i = 0; i < 2000; i++) leat_buf_fmt(&plain, "%d,", i);
   CHECK_OK(leat_deflate(leat_buf_view(&plain), LEAT_COMPRESSION_GZIP, &packed, &err));
-  leat_buf_fmt(&request,
-               "POST / HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nAccept-Encoding: br, gzip\r\n"
-               "Connection: close\r\nContent-Length: %zu\r\n\r\n",
-               packed.len);
+  leat_buf_fmt(
+      &request,
+      "POST / HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nAccept-Encoding: br, gzip\r\n"
+      "Connection: close\r\nContent-Length: %zu\r\n\r\n",
+      packed.len);
   leat_buf_str(&request, leat_buf_view(&packed));
   int fd = net_connect(server);
   net_send(fd, request.ptr, request.len);
@@ -330,9 +337,10 @@ static void packs(void) {
   memset(plain.ptr, 'a', 60000);
   plain.len = 60000;
   CHECK_OK(leat_deflate(leat_buf_view(&plain), LEAT_COMPRESSION_GZIP, &bomb, &err));
-  leat_buf_fmt(&request,
-               "POST / HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n",
-               bomb.len);
+  leat_buf_fmt(
+      &request,
+      "POST / HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n",
+      bomb.len);
   leat_buf_str(&request, leat_buf_view(&bomb));
   fd = net_connect(server);
   net_send(fd, request.ptr, request.len);
