@@ -16,7 +16,21 @@ NATIVE_GROUPS = ["layers", "losses", "whole_model"]
 def shelves(build):
     """(name, command) of everything to run, the slow ones first."""
     python = os.environ.get("PYTHON", sys.executable)
-    scripts = ["sanitize.py", "numerics.py", "ops_reference.py", "fault.py", "kill.py", "cli.py", "train.py", "examples.py", "formats_golden.py", "messy.py", "pages.py", "printed.py"]  # the longest first
+    scripts = [  # the longest first
+        "sanitize.py",
+        "numerics.py",
+        "ops_reference.py",
+        "fault.py",
+        "kill.py",
+        "cli.py",
+        "train.py",
+        "examples.py",
+        "formats_golden.py",
+        "messy.py",
+        "pages.py",
+        "printed.py",
+        "net.py",
+    ]
     jobs = [(s, [python, str(ROOT / "tests" / s), str(build)]) for s in scripts if (ROOT / "tests" / s).exists()]
     native = ["env", "LEAT_ENGINE=native"]
     jobs.insert(2, ("ops (native)", [*native, "SHAPES=6", python, str(ROOT / "tests" / "ops_reference.py"), str(build)]))

@@ -1,5 +1,4 @@
-// Shared libraries that are opened on first use, so that a program that does not need one does not
-// pay for it.
+// Shared libraries that are opened on first use: a program pays only for those it needs.
 // SPDX-License-Identifier: Apache-2.0
 #ifndef LEAT_BASE_LIBRARY_H
 #define LEAT_BASE_LIBRARY_H
