@@ -189,7 +189,12 @@ bool leat__h2_idle(const leat_conn *c);
 leat_status leat__tls_context_new(leat_tls_context **out, const char *cert, const char *key,
                                   leat_error *err);
 void leat__tls_context_free(leat_tls_context *context);
+// A client's: it believes who the file names (NULL: who the system does).
+leat_status leat__tls_client_context_new(leat_tls_context **out, const char *ca_file,
+                                         leat_error *err);
 leat_tls *leat__tls_new(leat_tls_context *context, int fd);
+leat_tls *leat__tls_client_new(leat_tls_context *context, int fd, leat_str host);
+const char *leat__tls_trouble(leat_tls *tls);  // why the last call failed; of errno without TLS
 void leat__tls_free(leat_tls *tls);
 // As read and write: -1 with EAGAIN (*write_wanted: until it can be written), 0 at the end.
 ssize_t leat__tls_read(leat_tls *tls, void *to, size_t room, bool *write_wanted);

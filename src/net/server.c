@@ -2,12 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/io.h"
 
-#include "formats/number.h"
+#include "net/address.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -19,25 +17,9 @@
 
 enum { BACKLOG = 4096, THREADS_MAX = 256, UNIX_PORT = -1 };
 
-// --- Addresses ----------------------------------------------------------------------------------
-typedef struct address {
-  struct sockaddr_storage at;
-  socklen_t size;
-} address;
-
-static leat_status unix_address(leat_str path, address *out, leat_error *err) {
-  struct sockaddr_un *un = (void *)&out->at;
-  if (!path.len || path.len >= sizeof un->sun_path)
-    return leat_error_set(err, LEAT_INVALID_ARGUMENT, "a socket's path has 1 to %zu bytes",
-                          sizeof un->sun_path - 1);
-  un->sun_family = AF_UNIX;
-  memcpy(un->sun_path, path.ptr, path.len);
-  out->size = sizeof *un;
-  return LEAT_OK;
-}
-
+// --- Sockets -------------------------------------------------------------------------------------
 // A socket that nobody listens at any more is taken away; anything else stays.
-static void remove_stale(const address *a) {
+static void remove_stale(const leat_address *a) {
   const char *path = ((const struct sockaddr_un *)(const void *)&a->at)->sun_path;
   struct stat st;
   if (a->at.ss_family != AF_UNIX || lstat(path, &st) < 0 || !S_ISSOCK(st.st_mode)) return;
@@ -46,45 +28,6 @@ static void remove_stale(const address *a) {
   if (connect(fd, (const struct sockaddr *)&a->at, a->size) < 0 && errno == ECONNREFUSED)
     unlink(path);
   close(fd);
-}
-
-// Cuts "HOST:PORT" at its last colon; "[::1]:80" gives "::1".
-static bool cut_port(leat_str text, leat_str *host, leat_str *port) {
-  size_t at = text.len;
-  while (at && text.ptr[at - 1] != ':') at--;
-  *host = (leat_str){text.ptr, at ? at - 1 : 0};
-  *port = (leat_str){text.ptr + at, text.len - at};
-  if (host->len >= 2 && host->ptr[0] == '[' && host->ptr[host->len - 1] == ']') {
-    host->ptr++;
-    host->len -= 2;
-  } else if (host->len && memchr(host->ptr, ':', host->len))
-    return false;
-  return true;
-}
-
-static leat_status parse_address(const char *text, address *out, leat_error *err) {
-  leat_str whole = leat_str_of(text), host, port;
-  int64_t number;
-  char name[256], digits[16];
-  struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM},
-                  *found = NULL;
-  *out = (address){0};
-  if (leat_str_starts(whole, LEAT_STR("unix:")))
-    return unix_address((leat_str){text + 5, whole.len - 5}, out, err);
-  if (!cut_port(whole, &host, &port) || !leat_parse_i64(port, &number) || number < 0 ||
-      number > 65535 || host.len >= sizeof name)
-    return leat_error_set(err, LEAT_INVALID_ARGUMENT,
-                          "'%s' is not HOST:PORT, [ADDRESS]:PORT, PORT or unix:PATH", text);
-  snprintf(name, sizeof name, LEAT_STR_FMT, LEAT_STR_ARG(host));
-  snprintf(digits, sizeof digits, "%d", (int)number);
-  int code = getaddrinfo(host.len ? name : "0.0.0.0", digits, &hints, &found);
-  if (code)
-    return leat_error_set(err, LEAT_INVALID_ARGUMENT, "no address '%s': %s", text,
-                          gai_strerror(code));
-  memcpy(&out->at, found->ai_addr, found->ai_addrlen);
-  out->size = found->ai_addrlen;
-  freeaddrinfo(found);
-  return LEAT_OK;
 }
 
 static int bound_port(int fd) {
@@ -96,14 +39,14 @@ static int bound_port(int fd) {
   return 0;
 }
 
-static void set_port(address *a, int port) {
+static void set_port(leat_address *a, int port) {
   if (a->at.ss_family == AF_INET)
     ((struct sockaddr_in *)(void *)&a->at)->sin_port = htons((uint16_t)port);
   if (a->at.ss_family == AF_INET6)
     ((struct sockaddr_in6 *)(void *)&a->at)->sin6_port = htons((uint16_t)port);
 }
 
-static leat_status listen_at(const address *a, const char *text, int *out, leat_error *err) {
+static leat_status listen_at(const leat_address *a, const char *text, int *out, leat_error *err) {
   int on = 1, fd = socket(a->at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   bool good = fd >= 0;
   if (good && a->at.ss_family != AF_UNIX)
@@ -119,7 +62,7 @@ static leat_status listen_at(const address *a, const char *text, int *out, leat_
 }
 
 // SO_REUSEPORT would let two servers share a port: the first binding is made without it.
-static leat_status check_free(const address *a, const char *text, leat_error *err) {
+static leat_status check_free(const leat_address *a, const char *text, leat_error *err) {
   int on = 1, fd = socket(a->at.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return LEAT_OK;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -132,20 +75,21 @@ static leat_status check_free(const address *a, const char *text, leat_error *er
 // A unix socket is shared by all threads; of an address each thread has a socket of its own.
 static leat_status listen_all(leat_server *s, leat_error *err) {
   for (int i = 0; i < s->options.listen_count; i++) {
-    address a;
+    leat_address a[LEAT_ADDRESSES_MAX];
+    int found;
     const char *text = s->options.listen[i];
-    leat_status status = parse_address(text, &a, err);
-    if (!status && a.at.ss_family == AF_UNIX) remove_stale(&a);
-    if (!status && a.at.ss_family != AF_UNIX) status = check_free(&a, text, err);
+    leat_status status = leat__address_find(text, true, a, &found, err);
+    if (!status && a->at.ss_family == AF_UNIX) remove_stale(a);
+    if (!status && a->at.ss_family != AF_UNIX) status = check_free(a, text, err);
     for (int t = 0; !status && t < s->io_count; t++) {
       int *fd = &s->ios[t].listeners[i];
-      if (t && a.at.ss_family == AF_UNIX) {
+      if (t && a->at.ss_family == AF_UNIX) {
         *fd = fcntl(s->ios[0].listeners[i], F_DUPFD_CLOEXEC, 3);
         continue;
       }
-      status = listen_at(&a, text, fd, err);
-      if (!status && !t) set_port(&a, s->ports[i] = bound_port(*fd));
-      if (!status && a.at.ss_family == AF_UNIX) s->ports[i] = UNIX_PORT;
+      status = listen_at(a, text, fd, err);
+      if (!status && !t) set_port(a, s->ports[i] = bound_port(*fd));
+      if (!status && a->at.ss_family == AF_UNIX) s->ports[i] = UNIX_PORT;
     }
     if (status) return status;
   }

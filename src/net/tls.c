@@ -7,11 +7,21 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 // clang-format off
 #define FUNCTIONS(F) \
   F(TLS_server_method) \
+  F(TLS_client_method) \
+  F(SSL_CTX_set_default_verify_paths) \
+  F(SSL_CTX_load_verify_file) \
+  F(SSL_CTX_set_verify) \
+  F(SSL_set1_host) \
+  F(SSL_ctrl) \
+  F(SSL_set_connect_state) \
+  F(SSL_get_verify_result) \
+  F(X509_verify_cert_error_string) \
   F(SSL_CTX_new) \
   F(SSL_CTX_free) \
   F(SSL_CTX_ctrl) \
@@ -48,6 +58,7 @@ struct leat_tls_context {
 struct leat_tls {
   SSL *ssl;
   bool good;  // the handshake is done and nothing has failed
+  char trouble[128];
 };
 
 static void open_library(void) {
@@ -70,6 +81,14 @@ static int choose(SSL *ssl, const unsigned char **out, unsigned char *out_len,
   return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+static void set_modes(leat_tls_context *t) {
+  lib.SSL_CTX_ctrl(t->ctx, SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_3_VERSION, NULL);
+  lib.SSL_CTX_ctrl(t->ctx, SSL_CTRL_MODE,
+                   SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                       SSL_MODE_RELEASE_BUFFERS,
+                   NULL);
+}
+
 static leat_status fail(const char *file, leat_error *err) {
   const char *reason = lib.ERR_reason_error_string(lib.ERR_get_error());
   if (access(file, R_OK) < 0)
@@ -89,17 +108,36 @@ leat_status leat__tls_context_new(leat_tls_context **out, const char *cert, cons
   t->ctx = lib.SSL_CTX_new(lib.TLS_server_method());
   leat_status status = t->ctx ? LEAT_OK : leat__oom(err, sizeof *t);
   if (!status) {
-    lib.SSL_CTX_ctrl(t->ctx, SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_3_VERSION, NULL);
-    lib.SSL_CTX_ctrl(t->ctx, SSL_CTRL_MODE,
-                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                         SSL_MODE_RELEASE_BUFFERS,
-                     NULL);
+    set_modes(t);
     lib.SSL_CTX_set_alpn_select_cb(t->ctx, choose, NULL);
     if (lib.SSL_CTX_use_certificate_chain_file(t->ctx, cert) != 1) status = fail(cert, err);
   }
   if (!status && lib.SSL_CTX_use_PrivateKey_file(t->ctx, key, SSL_FILETYPE_PEM) != 1)
     status = fail(key, err);
   if (!status && lib.SSL_CTX_check_private_key(t->ctx) != 1) status = fail(key, err);
+  if (!status) return LEAT_OK;
+  leat__tls_context_free(t);
+  *out = NULL;
+  return status;
+}
+
+leat_status leat__tls_client_context_new(leat_tls_context **out, const char *ca_file,
+                                         leat_error *err) {
+  pthread_once(&once, open_library);
+  if (trouble.status) return leat_error_set(err, trouble.status, "%s", trouble.message);
+  leat_tls_context *t = *out = leat__calloc(1, sizeof *t);
+  if (!t) return leat__oom(err, sizeof *t);
+  lib.ERR_clear_error();
+  t->ctx = lib.SSL_CTX_new(lib.TLS_client_method());
+  leat_status status = t->ctx ? LEAT_OK : leat__oom(err, sizeof *t);
+  if (!status) {
+    set_modes(t);
+    lib.SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER, NULL);
+    if (!ca_file)
+      lib.SSL_CTX_set_default_verify_paths(t->ctx);
+    else if (lib.SSL_CTX_load_verify_file(t->ctx, ca_file) != 1)
+      status = fail(ca_file, err);
+  }
   if (!status) return LEAT_OK;
   leat__tls_context_free(t);
   *out = NULL;
@@ -123,6 +161,20 @@ leat_tls *leat__tls_new(leat_tls_context *context, int fd) {
   return t;
 }
 
+leat_tls *leat__tls_client_new(leat_tls_context *context, int fd, leat_str host) {
+  char name[256];
+  leat_tls *t = host.len < sizeof name ? leat__tls_new(context, fd) : NULL;
+  if (!t) return NULL;
+  snprintf(name, sizeof name, LEAT_STR_FMT, LEAT_STR_ARG(host));
+  lib.SSL_set_connect_state(t->ssl);
+  lib.SSL_ctrl(t->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name);
+  if (lib.SSL_set1_host(t->ssl, name) == 1) return t;
+  leat__tls_free(t);
+  return NULL;
+}
+
+const char *leat__tls_trouble(leat_tls *t) { return t ? t->trouble : strerror(errno); }
+
 void leat__tls_free(leat_tls *t) {
   if (!t) return;
   if (t->ssl) {
@@ -142,6 +194,10 @@ static ssize_t result(leat_tls *t, int n, bool *write_wanted) {
   if (code == SSL_ERROR_WANT_READ || code == SSL_ERROR_WANT_WRITE) return errno = EAGAIN, -1;
   if (code == SSL_ERROR_ZERO_RETURN) return 0;
   t->good = false;
+  long verdict = lib.SSL_get_verify_result(t->ssl);
+  const char *reason = verdict != X509_V_OK ? lib.X509_verify_cert_error_string(verdict)
+                                            : lib.ERR_reason_error_string(lib.ERR_get_error());
+  snprintf(t->trouble, sizeof t->trouble, "TLS: %s", reason ? reason : "the connection broke");
   return errno = EPROTO, -1;
 }
 

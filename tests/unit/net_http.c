@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "formats/compress.h"
 #include "net.h"
+#include "net/client.h"
 #include "net/http1.h"
 
 #include <malloc.h>
@@ -430,6 +431,92 @@ static void reads_queries(void) {
   CHECK(!leat_query_get(query, "e", out, sizeof out, &value));
 }
 
+// --- The client ---------------------------------------------------------------------------------
+static void asks_with(leat_client *c) {
+  leat_answer a;
+  leat_error err;
+  for (int i = 0; i < 3; i++) {
+    CHECK_OK(leat_client_ask(c, "GET", "/a?b", NULL, (leat_str){0}, &a, &err));
+    CHECK(a.status == 200 && leat_str_eq(a.body, LEAT_STR("GET /p/a?b []")));
+    CHECK(leat_str_eq(leat_answer_field(&a, "content-type"), LEAT_STR("text/plain")));
+    CHECK_OK(leat_client_ask(c, "POST", "/x", "text/plain", LEAT_STR("hi"), &a, &err));
+    CHECK(leat_str_eq(a.body, LEAT_STR("POST /p/x? [hi]")));
+    CHECK_OK(leat_client_ask(c, "HEAD", "/a", NULL, (leat_str){0}, &a, &err));
+    CHECK(a.status == 200 && !a.body.len);
+    leat_buf large = {0};
+    leat_buf_reserve(&large, 500000);
+    memset(large.ptr, 'a', large.len = 500000);
+    CHECK_OK(leat_client_ask(c, "POST", "/x", NULL, leat_buf_view(&large), &a, &err));
+    CHECK(a.body.len == 500000 + 13);  // packed on the way
+    leat_buf_deinit(&large);
+  }
+}
+
+static void asks(void) {
+  leat_server *server = start((leat_net_options){.idle_ms = 400});
+  leat_client *c;
+  leat_answer a;
+  leat_error err;
+  char endpoint[64];
+  snprintf(endpoint, sizeof endpoint, "http://localhost:%d/p/", leat_server_port(server, 0));
+  CHECK_OK(leat_client_new(&c, endpoint, NULL, &err));
+  asks_with(c);
+  usleep(1000000);  // the server has closed what was kept
+  asks_with(c);
+  leat_net_counters n;
+  leat_server_counters(server, &n);
+  CHECK(n.accepted == 2);
+  leat_client_free(c);
+  snprintf(endpoint, sizeof endpoint, "127.0.0.1:%d", leat_server_port(server, 0));
+  CHECK_OK(leat_client_new(&c, endpoint, NULL, &err));
+  CHECK_OK(leat_client_ask(c, "GET", "/stream", NULL, (leat_str){0}, &a, &err));
+  CHECK(leat_str_starts(a.body, LEAT_STR("<0><1>")) && leat_str_ends(a.body, LEAT_STR("<49>")));
+  CHECK_OK(leat_client_ask(c, "GET", "/none", NULL, (leat_str){0}, &a, &err));
+  CHECK(a.status == 204 && !a.body.len);
+  leat_server_stop(server);
+  CHECK(leat_client_ask(c, "GET", "/none", NULL, (leat_str){0}, &a, &err) == LEAT_UNAVAILABLE);
+  CHECK(strstr(err.message, endpoint));
+  leat_client_free(c);
+  static const char *const bad[] = {"", "http://", "ftp://x/", "http://:80", "http://a b/"};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    CHECK_MSG(leat_client_new(&c, bad[i], NULL, &err) == LEAT_INVALID_ARGUMENT, "'%s'", bad[i]);
+}
+
+static void asks_securely(void) {
+  leat_client *c = NULL;
+  leat_answer a;
+  leat_error err;
+  char where[] = "/tmp/leat-net-XXXXXX", pem[64], command[512], endpoint[64];
+  CHECK(mkdtemp(where) != NULL);
+  snprintf(pem, sizeof pem, "%s/pem", where);
+  snprintf(command, sizeof command,
+           "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout %s.k "
+           "-out %s -days 2 -subj /CN=x -addext subjectAltName=DNS:localhost 2>/dev/null && "
+           "cat %s.k >>%s",
+           pem, pem, pem, pem);
+  if (system(command) != 0) {
+    SKIP("openssl is missing");
+    return;
+  }
+  leat_server *server = start((leat_net_options){.tls_cert = pem});
+  snprintf(endpoint, sizeof endpoint, "https://localhost:%d/p", leat_server_port(server, 0));
+  CHECK_OK(leat_client_new(&c, endpoint, &(leat_client_options){.ca_file = pem}, &err));
+  asks_with(c);
+  leat_client_free(c);
+  CHECK_OK(leat_client_new(&c, endpoint, NULL, &err));
+  CHECK(leat_client_ask(c, "GET", "/", NULL, (leat_str){0}, &a, &err) == LEAT_UNAVAILABLE);
+  CHECK_MSG(strstr(err.message, "self-signed") != NULL, "%s", err.message);
+  leat_client_free(c);
+  snprintf(endpoint, sizeof endpoint, "https://127.0.0.1:%d/p", leat_server_port(server, 0));
+  CHECK_OK(leat_client_new(&c, endpoint, &(leat_client_options){.ca_file = pem}, &err));
+  CHECK(leat_client_ask(c, "GET", "/", NULL, (leat_str){0}, &a, &err) == LEAT_UNAVAILABLE);
+  CHECK_MSG(strstr(err.message, "mismatch") != NULL, "%s", err.message);
+  leat_client_free(c);
+  leat_server_stop(server);
+  snprintf(command, sizeof command, "rm -r %s", where);
+  CHECK(system(command) == 0);
+}
+
 int main(int argc, char **argv) {
   static const test tests[] = {
       {"reads_heads", reads_heads},
@@ -444,6 +531,8 @@ int main(int argc, char **argv) {
       {"a_warm_connection_allocates_nothing", a_warm_connection_allocates_nothing},
       {"refuses_addresses", refuses_addresses},
       {"reads_queries", reads_queries},
+      {"asks", asks},
+      {"asks_securely", asks_securely},
   };
   return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
 }
