@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "bench.h"
 #include "leat/engine.h"
+#include "leat/model.h"
 #include "leat/ops.h"
 
 #include <math.h>
@@ -176,9 +177,20 @@ static void inference(int batch, double gf, leat_error *err) {
   leat_graph_free(m.graph);
 }
 
-// mlp [BATCH [infer]]: one row only, for a profiler.
+static int save(const char *dir, leat_error *err) {
+  mlp m = {0};
+  build(&m, 0, err);
+  leat_state *state = initial(&m, err);
+  check(leat_model_save(dir, m.predict, state, "serving_default", err), err);
+  leat_state_free(state);
+  leat_graph_free(m.graph);
+  return 0;
+}
+
+// mlp [BATCH [infer]]: one row only, for a profiler; mlp save DIR: the model, for the server.
 int main(int argc, char **argv) {
   leat_error err = {0};
+  if (argc == 3 && strcmp(argv[1], "save") == 0) return save(argv[2], &err);
   double gf = bench_peak();
   static const int batches[] = {40, 128, 1024};
   int only = argc > 1 ? atoi(argv[1]) : 0;
