@@ -40,7 +40,7 @@ typedef struct load {
   volatile const int64_t *near_until;
   load_conn *conns, **idle;
   int idle_count;
-  int64_t begin, start, end, next_due;
+  int64_t begin, start, end, next_due, last;  // last: when something was answered
   uint64_t issued, answered, failed, late;
   load_times times, near;
 } load;
@@ -135,6 +135,7 @@ static bool over(const load *l, int64_t now) {
 
 static void answered(load *l, load_conn *c, int64_t now) {
   c->busy = false;
+  l->last = now;
   if (now >= l->start) {
     bool near = l->near_until && now < *l->near_until;
     load_times_add(near ? &l->near : &l->times, (uint64_t)(now - c->due_ns));
@@ -188,7 +189,7 @@ static bool some_busy(const load *l) {
 static void run(load *l) {
   struct epoll_event events[256];
   int64_t now = load_now();
-  l->begin = l->next_due = now;
+  l->begin = l->next_due = l->last = now;
   l->start = now + (int64_t)(l->warm_seconds * 1e9);
   l->end = l->start + (int64_t)(l->seconds * 1e9);
   for (int i = 0; i < l->connections; i++)
@@ -202,7 +203,7 @@ static void run(load *l) {
     int n = epoll_wait(l->epoll, events, 256, l->rate ? 0 : 100);
     for (int i = 0; i < n; i++) event(l, events[i].data.ptr);
     now = load_now();
-    bool late = now > l->end + 5000000000;
+    bool late = now > (l->stop_after ? l->last : l->end) + 5000000000;
     if (over(l, now) && (!some_busy(l) || late)) {
       for (int i = 0; i < l->connections; i++) l->failed += l->conns[i].busy;
       return;

@@ -144,10 +144,9 @@ static leat_status read_string(leat_json *json, leat_error *err) {
 // --- Numbers and words --------------------------------------------------------------------------
 static bool digit(int c) { return c >= '0' && c <= '9'; }
 
-static bool take_digits(leat_json *json) {
-  if (!digit(peek(json))) return false;
-  while (digit(peek(json))) json->at++;
-  return true;
+static const char *digits_end(const char *p, const char *end) {
+  while (p < end && digit((unsigned char)*p)) p++;
+  return p;
 }
 
 static bool take_word(leat_json *json, const char *word) {
@@ -157,25 +156,69 @@ static bool take_word(leat_json *json, const char *word) {
   return true;
 }
 
-static leat_status read_number(leat_json *json, leat_error *err) {
-  size_t start = json->at;
-  if (peek(json) == '-') json->at++;
-  bool good = json->specials && take_word(json, "Infinity");
-  if (!good) {
-    if (peek(json) == '0')
-      json->at++, good = true;
-    else
-      good = take_digits(json);
-    if (good && peek(json) == '.') json->at++, good = take_digits(json);
-    if (good && (peek(json) == 'e' || peek(json) == 'E')) {
-      json->at++;
-      if (peek(json) == '+' || peek(json) == '-') json->at++;
-      good = take_digits(json);
-    }
+// Where the number that starts at p ends by JSON's rules; NULL with *at at what is wrong.
+static const char *number_end(const char *p, const char *end, const char **at) {
+  if (p < end && *p == '-') p++;
+  const char *start = p;
+  p = p < end && *p == '0' ? p + 1 : digits_end(p, end);
+  if (p == start) return *at = p, NULL;
+  if (p < end && *p == '.') {
+    start = ++p;
+    if ((p = digits_end(p, end)) == start) return *at = p, NULL;
   }
-  if (!good) return leat_json_fail(json, err, "not a number");
-  json->text = (leat_str){json->input.ptr + start, json->at - start};
+  if (p < end && (*p | 0x20) == 'e') {
+    p++;
+    if (p < end && (*p == '+' || *p == '-')) p++;
+    start = p;
+    if ((p = digits_end(p, end)) == start) return *at = p, NULL;
+  }
+  return p;
+}
+
+static leat_status read_number(leat_json *json, leat_error *err) {
+  const char *start = json->input.ptr + json->at, *wrong = start;
+  const char *end = number_end(start, json->input.ptr + json->input.len, &wrong);
+  if (end)
+    json->at = (size_t)(end - json->input.ptr);
+  else {
+    json->at = (size_t)(wrong - json->input.ptr);
+    if (!json->specials || !take_word(json, "Infinity"))
+      return leat_json_fail(json, err, "not a number");
+  }
+  json->text = (leat_str){start, (size_t)(json->input.ptr + json->at - start)};
   return LEAT_OK;
+}
+
+static bool space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+// One plain number and the comma behind it; where the next value starts, NULL where that is not so.
+static const char *take_f32(const char *p, const char *end, float *out) {
+  while (p < end && space(*p)) p++;
+  const char *first = p + (p < end && *p == '-');
+  // JSON wants a digit here, no more behind a zero, and one behind a point.
+  if (end - first < 2 || !digit((unsigned char)*first)) return NULL;
+  if (*first == '0' && digit((unsigned char)first[1])) return NULL;
+  size_t length = leat_scan_f32(p, (size_t)(end - p), out);
+  p += length;
+  if (!length) return NULL;
+  while (p < end && space(*p)) p++;
+  return p < end && *p == ',' ? p + 1 : NULL;
+}
+
+size_t leat_json_take_f32(leat_json *json, float *out, size_t room) {
+  const char *start = json->input.ptr, *p = start + json->at, *end = start + json->input.len;
+  size_t count = 0;
+  if (!json->depth || json->stack[json->depth - 1] != '[') return 0;
+  if (json->state == WANT_COMMA) {
+    while (p < end && space(*p)) p++;
+    if (p == end || *p++ != ',') return 0;
+  } else if (json->state != WANT_VALUE && json->state != WANT_VALUE_OR_END)
+    return 0;
+  for (const char *next; count < room && (next = take_f32(p, end, &out[count])); p = next) count++;
+  if (!count) return 0;
+  json->at = (size_t)(p - start);
+  json->state = WANT_VALUE;
+  return count;
 }
 
 static leat_status push(leat_json *json, char bracket, leat_error *err) {

@@ -40,6 +40,9 @@ typedef struct leat_json {
 void leat_json_init(leat_json *json, leat_str input, const char *name);
 void leat_json_deinit(leat_json *json);
 leat_status leat_json_next(leat_json *json, leat_json_event *event, leat_error *err);
+// In an array: takes the plain numbers that follow, each with the comma behind it, at most `room`;
+// how many. The array's last one, and whatever else stands there, is left to leat_json_next.
+size_t leat_json_take_f32(leat_json *json, float *out, size_t room);
 // Reads over the value that starts with `event` (as returned by next).
 leat_status leat_json_skip(leat_json *json, leat_json_event event, leat_error *err);
 // "NAME:LINE:COLUMN: <message>" at the parser's place.

@@ -12,6 +12,7 @@ typedef struct decimal {
   uint64_t mantissa;  // the first 19 significant digits
   int exponent;       // value = mantissa * 10^exponent, if exact
   bool negative, exact;
+  bool bare_point;  // without digits behind it
 } decimal;
 
 static bool is_digit(char c) { return (unsigned char)(c - '0') < 10; }
@@ -29,31 +30,54 @@ static bool parse_exponent(const char **at, const char *end, int *exponent) {
   return true;
 }
 
-static bool parse_decimal(leat_str text, decimal *d) {
-  const char *p = text.ptr, *end = p + text.len;
+// Digits beyond the first 19 that matter: counted, not kept.
+static const char *skip_digits(const char *p, const char *end, bool fraction, decimal *d) {
+  for (; p < end && is_digit(*p); p++) {
+    d->exact &= *p == '0';
+    d->exponent += !fraction;
+  }
+  return p;
+}
+
+enum { DIGITS_MAX = 19 };
+
+// Digits at p, whose first 19 that matter (all are behind `used` others) enter the mantissa.
+static inline const char *take_digits(const char *p, const char *end, bool fraction, int *used,
+                                      decimal *d) {
+  uint64_t mantissa = d->mantissa;
+  int digits = *used;
+  const char *start = p;
+  for (; p < end && is_digit(*p) && digits < DIGITS_MAX; p++) {
+    mantissa = mantissa * 10 + (uint64_t)(*p - '0');
+    digits += mantissa != 0;
+  }
+  d->mantissa = mantissa;
+  *used = digits;
+  if (fraction) d->exponent -= (int)(p - start);
+  return digits < DIGITS_MAX ? p : skip_digits(p, end, fraction, d);
+}
+
+// The number at the start of [p, end); where it ends, NULL if there is none.
+static inline const char *scan_decimal(const char *p, const char *end, decimal *d) {
+  int used = 0;
   *d = (decimal){.exact = true};
   if (p < end && (*p == '-' || *p == '+')) d->negative = *p++ == '-';
-  int digits = 0, seen = 0;
-  bool point = false;
-  for (; p < end; p++) {
-    if (*p == '.' && !point) {
-      point = true;
-      continue;
-    }
-    if (!is_digit(*p)) break;
-    seen++;
-    if (digits < 19) {
-      d->mantissa = d->mantissa * 10 + (uint64_t)(*p - '0');
-      digits += d->mantissa != 0;
-      d->exponent -= point;
-    } else {
-      d->exact &= *p == '0';
-      d->exponent += !point;
-    }
+  const char *whole = p;
+  p = take_digits(p, end, false, &used, d);
+  size_t seen = (size_t)(p - whole);
+  if (p < end && *p == '.') {
+    const char *fraction = ++p;
+    p = take_digits(p, end, true, &used, d);
+    seen += (size_t)(p - fraction);
+    d->bare_point = p == fraction;
   }
-  if (!seen) return false;
-  if (p < end && (*p == 'e' || *p == 'E') && !parse_exponent(&p, end, &d->exponent)) return false;
-  return p == end;
+  if (!seen) return NULL;
+  if (p < end && (*p | 0x20) == 'e' && !parse_exponent(&p, end, &d->exponent)) return NULL;
+  return p;
+}
+
+static bool parse_decimal(leat_str text, decimal *d) {
+  return scan_decimal(text.ptr, text.ptr + text.len, d) == text.ptr + text.len && text.len;
 }
 
 static bool same_word(leat_str text, const char *word) {
@@ -112,22 +136,34 @@ bool leat_parse_f64(leat_str text, double *out) {
   return true;
 }
 
+// A correctly rounded f64 rounds right again to f32 unless it sits on the middle of two f32s.
+static bool fast_f32(const decimal *d, float *out) {
+  double wide;
+  uint64_t bits;
+  if (!fast_f64(d, &wide)) return false;
+  memcpy(&bits, &wide, 8);
+  bool normal = (fabs(wide) >= 0x1p-126 || wide == 0) && fabs(wide) < 0x1p127;
+  if (!normal || (bits & 0x1FFFFFFF) == 0x10000000) return false;
+  *out = (float)wide;
+  return true;
+}
+
 bool leat_parse_f32(leat_str text, float *out) {
   decimal d;
   double wide;
-  uint64_t bits;
   if (!parse_decimal(text, &d)) {
     if (!parse_special(text, &wide)) return false;
     *out = (float)wide;
     return true;
   }
-  // A correctly rounded f64 rounds right again to f32 unless it sits on the middle of two f32s.
-  bool direct = fast_f64(&d, &wide);
-  memcpy(&bits, &wide, 8);
-  bool normal = direct && (fabs(wide) >= 0x1p-126 || wide == 0) && fabs(wide) < 0x1p127;
-  if (!normal || (bits & 0x1FFFFFFF) == 0x10000000) wide = slow(text, true);
-  *out = (float)wide;
+  if (!fast_f32(&d, out)) *out = (float)slow(text, true);
   return true;
+}
+
+size_t leat_scan_f32(const char *text, size_t length, float *out) {
+  decimal d;
+  const char *end = scan_decimal(text, text + length, &d);
+  return end && !d.bare_point && fast_f32(&d, out) ? (size_t)(end - text) : 0;
 }
 
 bool leat_parse_u64(leat_str text, uint64_t *out) {
@@ -197,30 +233,80 @@ static size_t put_special(char *out, double value) {
   return length;
 }
 
+// Digits of `precision` places behind the first; how many are left without zeros at the end.
+static int print_digits(double value, int precision, char *digits, int *exponent) {
+  char text[48];
+  snprintf(text, sizeof text, "%.*e", precision, value);
+  return split_scientific(text, digits, exponent);
+}
+
 static size_t shortest(char *out, double value, bool single) {
-  char text[48], digits[32];
-  int exponent, count = 1;
+  char digits[32], plain[LEAT_NUMBER_MAX + 8];
+  int exponent = 0, count = 1;
   if (!(value - value == 0)) return put_special(out, value);
   if (value == 0) return put_digits(out, signbit(value), "0", 1, 0);
   for (int precision = 0; precision < (single ? 9 : 17); precision++) {
-    char plain[LEAT_NUMBER_MAX + 8];
-    snprintf(text, sizeof text, "%.*e", precision, fabs(value));
-    count = split_scientific(text, digits, &exponent);
-    size_t length = put_digits(plain, false, digits, count, exponent);
+    count = print_digits(fabs(value), precision, digits, &exponent);
+    leat_str text = {plain, put_digits(plain, false, digits, count, exponent)};
     float f = 0;
     double d = 0;
     if (single)
-      leat_parse_f32((leat_str){plain, length}, &f), d = f;
+      leat_parse_f32(text, &f), d = f;
     else
-      leat_parse_f64((leat_str){plain, length}, &d);
+      leat_parse_f64(text, &d);
     if (d == fabs(value)) break;
   }
   return put_digits(out, signbit(value), digits, count, exponent);
 }
 
-size_t leat_format_f32(char out[LEAT_NUMBER_MAX], float value) {
-  return shortest(out, (double)value, true);
+// Whether the nearest decimal of `count` digits gives `value` back; ten: the exponent of its first
+// digit. In f64 arithmetic: value * 10^scale has one rounding, far smaller than what decides. 1:
+// yes, 0: no, -1: too close to a middle to tell.
+static int gives_back(float value, int count, int ten, uint64_t *digits) {
+  int scale = count - 1 - ten;
+  double wide = (double)value, scaled = scale < 0 ? wide / tens[-scale] : wide * tens[scale];
+  double below = floor(scaled), part = scaled - below;
+  float again;
+  // From the middle, six digits miss by more than half of an f32's step.
+  if (fabs(part - 0.5) < 1e-5) return count <= 6 ? 0 : -1;
+  *digits = (uint64_t)below + (part > 0.5);
+  decimal d = {.mantissa = *digits, .exponent = -scale, .exact = true};
+  return fast_f32(&d, &again) ? again == value : -1;
 }
+
+// The shortest digits of a positive value: more digits never do worse, so their number is searched
+// for by halves. 0: not this way.
+static int fast_shortest(float value, char *digits, int *exponent) {
+  int low = 1, high = 9, ten = 0;
+  uint64_t best = 0, found = 0;
+  if (!(value >= 1e-12f && value < 1e13f)) return 0;
+  while ((double)value >= tens[ten + 1]) ten++;
+  if (value < 1)
+    for (ten = -1; (double)value * tens[-ten] < 1;) ten--;
+  while (low <= high) {
+    int count = (low + high) / 2, good = gives_back(value, count, ten, &found);
+    if (good < 0) return 0;
+    if (good)
+      best = found, high = count - 1;
+    else
+      low = count + 1;
+  }
+  int count = low;
+  if (low > 9 || best < (uint64_t)tens[count - 1]) return 0;
+  if (best >= (uint64_t)tens[count]) ten++, best /= 10;  // 9.99 became 10.0
+  while (count > 1 && best % 10 == 0) best /= 10, count--;
+  for (int i = count; i-- > 0; best /= 10) digits[i] = (char)('0' + best % 10);
+  *exponent = ten;
+  return count;
+}
+
+size_t leat_format_f32(char out[LEAT_NUMBER_MAX], float value) {
+  char digits[16];
+  int exponent, count = fast_shortest(fabsf(value), digits, &exponent);
+  return count ? put_digits(out, signbit(value), digits, count, exponent)
+               : shortest(out, (double)value, true);
+}
+
 size_t leat_format_f64(char out[LEAT_NUMBER_MAX], double value) {
   return shortest(out, value, false);
 }

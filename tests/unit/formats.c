@@ -45,6 +45,70 @@ static void numbers_round_trip(void) {
   }
 }
 
+// No text with fewer digits gives the number back; of those with as many it is the nearest.
+static void numbers_are_shortest(void) {
+  for (int i = 0; i < 100000; i++) {
+    float f = i % 4 == 0   ? (float)(draw() % 100000) / 1000.0f
+              : i % 4 == 1 ? (float)(draw() >> 40) * 0x1p-24f
+              : i % 4 == 2 ? ldexpf((float)(draw() >> 40), (int)(draw() % 80) - 60)
+                           : (float)(draw() % 1000000) * 100.0f;
+    char text[LEAT_NUMBER_MAX + 1], want[64];
+    float back = 0;
+    double printed, wanted;
+    text[leat_format_f32(text, f)] = 0;
+    for (int digits = 1; digits <= 9; digits++) {
+      snprintf(want, sizeof want, "%.*e", digits - 1, (double)f);
+      if ((back = strtof(want, NULL)) == f) break;
+    }
+    CHECK(leat_parse_f64(leat_str_of(text), &printed));
+    CHECK(leat_parse_f64(leat_str_of(want), &wanted));
+    CHECK_MSG(printed == wanted, "%a: %s, not %s", (double)f, text, want);
+  }
+}
+
+static void json_takes_plain_numbers(void) {
+  static const struct {
+    size_t count;
+    const char *text;
+  } cases[] = {
+      {3, "1,2.5,-3e2,4]"},  {0, "4]"},          {0, "]"},        {1, " 1 , \"a\"]"},
+      {1, "1,NaN,2]"},       {1, "0.5,1e99,2]"}, {1, "1,01,2]"},  {1, "1,1.,2]"},
+      {1, "1,1.e5,2]"},      {1, "1,+1,2]"},     {1, "1,.5,2]"},  {1, "1,-,2]"},
+      {1, "1,[2],3]"},       {2, "1,2,3"},       {1, "1,2"},      {1, "1,null,2]"},
+      {1, "1,-Infinity,2]"}, {1, "1,1e,2]"},     {1, "1,2 3,4]"}, {4, "-0,0,0.0,1E+2,5]"},
+      {1, "1,0x10,2]"},      {1, "1,2}"},        {1, "1,--2,3]"}, {2, "1,2,"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    leat_json plain, quick;
+    leat_json_event event;
+    leat_error err, other;
+    float got[8];
+    char text[64];
+    snprintf(text, sizeof text, "[%s", cases[i].text);
+    leat_json_init(&plain, leat_str_of(text), "t");
+    leat_json_init(&quick, leat_str_of(text), "t");
+    CHECK(!leat_json_next(&plain, &event, &err) && !leat_json_next(&quick, &event, &err));
+    size_t count = leat_json_take_f32(&quick, got, 8);
+    CHECK_MSG(count == cases[i].count, "'%s': %zu", text, count);
+    for (size_t k = 0; k < count; k++) {
+      float want;
+      CHECK(!leat_json_next(&plain, &event, &err) && event == LEAT_JSON_NUMBER);
+      CHECK(leat_parse_f32(plain.text, &want) && memcmp(&want, &got[k], 4) == 0);
+    }
+    // What follows is the same for both, errors and their places too.
+    leat_status a = LEAT_OK, b = LEAT_OK;
+    leat_json_event first = LEAT_JSON_NULL, second = LEAT_JSON_NULL;
+    while (!a && !b && first != LEAT_JSON_END) {
+      a = leat_json_next(&plain, &first, &err);
+      b = leat_json_next(&quick, &second, &other);
+      CHECK(a == b && (a || first == second));
+    }
+    if (a) CHECK_STR(other.message, err.message);
+    leat_json_deinit(&plain);
+    leat_json_deinit(&quick);
+  }
+}
+
 static void numbers_are_nearest(void) {
   // 1 + 2^-24 is the middle of two f32s: a hair above must round up, the middle itself to even.
   float f;
@@ -328,6 +392,8 @@ int main(int argc, char **argv) {
   static const test tests[] = {
       {"numbers_round_trip", numbers_round_trip},
       {"numbers_are_nearest", numbers_are_nearest},
+      {"numbers_are_shortest", numbers_are_shortest},
+      {"json_takes_plain_numbers", json_takes_plain_numbers},
       {"numbers_ignore_the_locale", numbers_ignore_the_locale},
       {"csv_edges", csv_edges},
       {"known_hashes", known_hashes},
