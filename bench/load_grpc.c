@@ -1,9 +1,9 @@
-// Load over gRPC: one call at a time on a connection, frames made by hand, so that the generator
-// costs less than any server.
+// Load over gRPC: one call at a time on a connection, of frames that are made by hand.
 // SPDX-License-Identifier: Apache-2.0
 //
 // The first call's fields enter the server's table; the later ones are named by their numbers, as
-// gRPC's own clients do. A call is good when it brought a message and its trailers.
+// gRPC's own clients do: the generator shall cost less than any server. A call is good when it
+// brought a message and its trailers.
 #include "load.h"
 
 #include <stdio.h>

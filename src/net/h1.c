@@ -7,7 +7,10 @@
 #include <sys/epoll.h>
 #include <sys/uio.h>
 
-enum { FIRST_BODY = 16384 };  // bytes that room is made for before any came
+enum {
+  FIRST_BODY = 16384,  // bytes that room is made for before any came
+  JOINED = 8192,       // bytes of a body that leaves in one part with its head
+};
 
 // --- Reading ------------------------------------------------------------------------------------
 static void move_view(leat_str *s, const char *from, const char *to) {
@@ -287,11 +290,13 @@ static void send_whole(leat_xchg *x) {
   }
   leat__xchg_pack(x);
   put_head(x);
-  struct iovec parts[] = {{x->io->scratch.ptr, x->io->scratch.len},
-                          {x->x.reply.ptr, x->x.reply.len}};
+  leat_buf *head = &x->io->scratch;
   x->x.sent_bytes = (int64_t)x->x.reply.len;
   bool body = x->x.reply.len && !x->head_request && !bodiless(x);
-  if (!leat__conn_send(c, parts, body ? 2 : 1)) {
+  bool joined = body && x->x.reply.len <= JOINED;  // copying is cheaper than a second part
+  if (joined) leat_buf_str(head, leat_buf_view(&x->x.reply));
+  struct iovec parts[] = {{head->ptr, head->len}, {x->x.reply.ptr, x->x.reply.len}};
+  if (!leat__conn_send(c, parts, body && !joined ? 2 : 1)) {
     leat__xchg_progress(x);  // the connection is gone
     return;
   }

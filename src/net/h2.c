@@ -52,13 +52,12 @@ enum {
   F(session_set_stream_user_data) \
   F(session_get_stream_user_data) \
   F(session_terminate_session) \
-  F(session_get_last_proc_stream_id) \
   F(submit_settings) \
   F(submit_response) \
   F(submit_headers) \
   F(submit_trailer) \
   F(submit_rst_stream) \
-  F(submit_goaway) \
+  F(submit_shutdown_notice) \
   F(option_new) \
   F(option_set_no_auto_window_update) \
   F(option_set_no_closed_streams)
@@ -78,7 +77,8 @@ struct leat_h2 {
   nghttp2_session *session;
   int resets;  // of the client, in the second that starts at:
   int64_t resets_ms;
-  bool busy;  // in a call of nghttp2, or gathering
+  bool busy;     // in a call of nghttp2, or gathering
+  bool leaving;  // the last word was said
 };
 
 static void *h2_malloc(size_t bytes, void *user) { return leat__alloc(bytes); }
@@ -508,10 +508,16 @@ static bool gather(leat_conn *c, leat_buf *b) {
   return n >= 0 && !b->failed;
 }
 
+static void leave(leat_h2 *h2) {
+  h2->leaving = true;
+  lib.session_terminate_session(h2->session, NGHTTP2_NO_ERROR);
+}
+
 void leat__h2_output(leat_conn *c) {
   leat_h2 *h2 = c->h2;
   if (c->dead || h2->busy || c->state != CONN_H2) return;
   while (c->out.at == c->out.len) {
+    if (c->io->draining && leat__h2_idle(c) && !h2->leaving) leave(h2);
     leat_buf *b = &c->io->scratch;
     h2->busy = true;
     bool good = gather(c, b);
@@ -528,13 +534,12 @@ void leat__h2_output(leat_conn *c) {
   if (over || (c->broken && c->out.at == c->out.len)) leat__conn_finish(c);
 }
 
+// While there are streams it asks for no more; what was on its way is still served.
 void leat__h2_drain(leat_conn *c) {
-  leat_h2 *h2 = c->h2;
   if (leat__h2_idle(c))
-    lib.session_terminate_session(h2->session, NGHTTP2_NO_ERROR);
+    leave(c->h2);
   else
-    lib.submit_goaway(h2->session, 0, lib.session_get_last_proc_stream_id(h2->session),
-                      NGHTTP2_NO_ERROR, NULL, 0);
+    lib.submit_shutdown_notice(c->h2->session);
   leat__h2_output(c);
 }
 

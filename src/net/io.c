@@ -124,6 +124,7 @@ static void start_linger(leat_conn *c) {
 
 static ssize_t write_some(leat_conn *c, struct iovec *parts, int count) {
   if (c->tls) return leat__tls_write(c->tls, parts[0].iov_base, parts[0].iov_len);
+  if (count == 1) return send(c->fd, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL);
   struct msghdr m = {.msg_iov = parts, .msg_iovlen = (size_t)count};
   return sendmsg(c->fd, &m, MSG_NOSIGNAL);
 }
