@@ -24,6 +24,9 @@ lint:
 fmt:
 	@git ls-files 'src/*.[ch]' 'include/*.h' 'tests/*.[ch]' | xargs clang-format -i
 
+peers:
+	@python3 -m venv $(BUILD)/peers && $(BUILD)/peers/bin/pip install -q -r bench/peers/requirements.txt
+
 bench: all
 	@$(PYTHON) bench/run.py $(BUILD)
 
@@ -42,4 +45,4 @@ install: all
 clean:
 	@rm -rf $(BUILD) build-*
 
-.PHONY: all check demo lint fmt bench fuzz verify interop install clean
+.PHONY: all check demo lint fmt peers bench fuzz verify interop install clean
