@@ -108,7 +108,8 @@ typedef struct leat_vec {
 // Whether b should be packed: it comes as (n, k), or its rows would meet in the cache.
 static inline int leat__dot_packs(const leat_dot *d) {
   if (d->b_col != 1) return 1;
-  return d->m >= 32 && (d->k * d->n > 1 << 16 || (d->k > 32 && d->b_row % 512 == 0));
+  int meets = d->k > 32 && d->b_row % 256 == 0;  // rows meet in few sets of the first-level cache
+  return d->m >= 32 && (meets || d->b_row >= 1024);
 }
 static inline int64_t leat__dot_scratch(int64_t n, int64_t k) { return (n + 15) / 16 * 16 * k; }
 
