@@ -97,6 +97,7 @@ struct leat_build {
   compiler cc;
   const char *flags[MOST_FLAGS];
   int flag_count;
+  char *more_flags;                 // $LEAT_CFLAGS, cut into words
   leat_buf unit, entry, temporary;  // entry: path without its ending; temporary: likewise
   leat_object *object;
   pid_t child;  // the compiler at work; 0: none
@@ -107,6 +108,19 @@ void leat__build_head(leat_buf *out) {
   leat_buf_c(out, leat__text_math);
   leat_buf_c(out, leat__text_dot);
   leat_buf_c(out, leat__text_native);
+}
+
+// Words of $LEAT_CFLAGS come last; what does not fit is an error.
+static leat_status add_flags(leat_build *b, leat_error *err) {
+  const char *set = getenv("LEAT_CFLAGS");
+  if (!set || !*set) return LEAT_OK;
+  if (!(b->more_flags = leat_strdup(set))) return leat__oom(err, strlen(set) + 1);
+  for (char *rest = b->more_flags, *word; (word = strtok_r(rest, " ", &rest));) {
+    if (b->flag_count == MOST_FLAGS)
+      return leat_error_set(err, LEAT_INVALID_ARGUMENT, "LEAT_CFLAGS: too many flags");
+    b->flags[b->flag_count++] = word;
+  }
+  return LEAT_OK;
 }
 
 // All that decides an object's bytes is in its name: text, flags, compiler.
@@ -143,6 +157,7 @@ leat_status leat__build_new(leat_build **out, leat_str unit, leat_error *err) {
   if (!find_compiler(&b->cc))
     status = leat_error_set(err, LEAT_NOT_FOUND, "no C compiler on this machine (Debian: gcc)");
   b->flag_count = flags_of(b->flags);
+  if (!status) status = add_flags(b, err);
   leat__build_head(&b->unit);
   leat_buf_str(&b->unit, unit);
   if (!status) status = leat_buf_status(&b->unit, err);
@@ -173,6 +188,7 @@ void leat__build_free(leat_build *b) {
   leat_buf_deinit(&b->unit);
   leat_buf_deinit(&b->entry);
   leat_buf_deinit(&b->temporary);
+  leat__free(b->more_flags);
   leat__free(b);
 }
 
