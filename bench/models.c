@@ -1,8 +1,8 @@
 // Training steps of models that nobody tuned for; bench/peers/models.py has them in JAX, PyTorch.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Odd widths, deep and thin, wide and sparse, a recurrent scan, convolutions: the mean squared error
-// of random data, SGD.
+// Odd widths, deep and thin, wide and sparse, a recurrent scan, convolutions: the mean squared
+// error of random data, SGD.
 #include "base/clock.h"
 #include "leat/engine.h"
 #include "leat/ops.h"
@@ -48,7 +48,8 @@ static leat_value input(model *m, const char *name, leat_dtype dtype, leat_shape
   return leat_input(m->b, name, (leat_type){dtype, shape});
 }
 
-// --- The models -----------------------------------------------------------------------------------
+// --- The models
+// -----------------------------------------------------------------------------------
 static leat_value odd(model *m) {
   static const int widths[] = {37, 61, 43, 17, 3};
   leat_value x = m->inputs[0] = input(m, "x", LEAT_DTYPE_F32, LEAT_SHAPE(57, 37));
@@ -113,7 +114,8 @@ static leat_value convolutions(model *m) {
   return dense(m, x, 8 * 8 * 16, 10);
 }
 
-// --- Steps ----------------------------------------------------------------------------------------
+// --- Steps
+// ----------------------------------------------------------------------------------------
 static leat_func *less(leat_graph *g) {  // rows - 0.01 * gradient
   leat_error err = {0};
   leat_builder *b = leat_builder_new(g, "sgd");
@@ -133,7 +135,8 @@ static leat_func *training(model *m, leat_value (*forward)(model *m)) {
   check(leat_graph_new(&m->graph, &err), &err);
   m->b = leat_builder_new(m->graph, "train");
   leat_value y = forward(m);
-  leat_value loss = leat_mean(m->b, leat_square(m->b, leat_sub(m->b, y, m->target)), NULL, 0, false);
+  leat_value loss =
+      leat_mean(m->b, leat_square(m->b, leat_sub(m->b, y, m->target)), NULL, 0, false);
   leat_gradients(m->b, &loss, NULL, 1, m->reads, m->count, true, g);
   for (int i = 0; i < m->count; i++)
     if (leat_value_ok(g[i].dense))
@@ -191,10 +194,12 @@ static void run(const char *name, leat_value (*forward)(model *m)) {
     check(leat_state_set(state, m.vars[i], w, &err), &err);
     leat_tensor_unref(w);
   }
-  leat_tensor *in[] = {filled(leat_value_type(m.inputs[0]), 1), filled(leat_value_type(m.target), 1)};
+  leat_tensor *in[] = {filled(leat_value_type(m.inputs[0]), 1),
+                       filled(leat_value_type(m.target), 1)};
   leat_exec_options options = {.engine = LEAT_ENGINE_NATIVE};
   check(leat_exec_new(&exec, step, &options, &err), &err);
-  printf("{\"name\": \"model-%s\", \"unit\": \"us\", \"ours\": %.2f}\n", name, time_of(exec, state, in));
+  printf("{\"name\": \"model-%s\", \"unit\": \"us\", \"ours\": %.2f}\n", name,
+         time_of(exec, state, in));
   fflush(stdout);
   leat_exec_free(exec);
   leat_tensor_unref(in[0]);
@@ -208,7 +213,11 @@ int main(int argc, char **argv) {
   static const struct {
     const char *name;
     leat_value (*forward)(model *m);
-  } models[] = {{"odd", odd}, {"deep", deep}, {"wide", wide}, {"recurrent", recurrent}, {"conv", convolutions}};
+  } models[] = {{"odd", odd},
+                {"deep", deep},
+                {"wide", wide},
+                {"recurrent", recurrent},
+                {"conv", convolutions}};
   for (size_t i = 0; i < sizeof models / sizeof *models; i++)
     if (argc < 2 || strcmp(argv[1], models[i].name) == 0) run(models[i].name, models[i].forward);
   return 0;

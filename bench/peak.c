@@ -10,20 +10,22 @@
 enum { CHAINS = 12, TURNS = 20000 };
 
 // One loop a vector width; the target attribute lets the compiler use the ISA's own multiply-add.
-#define PEAK(name, isa, bytes)                                                              \
-  typedef float name##_v __attribute__((vector_size(bytes)));                               \
-  __attribute__((target(isa), noinline, optimize("O3", "fp-contract=fast"))) static double  \
-  name(float start) {                                                                       \
-    name##_v acc[CHAINS], x, y;                                                             \
-    for (unsigned i = 0; i < bytes / 4; i++) x[i] = start, y[i] = 0.5f;                     \
-    for (int c = 0; c < CHAINS; c++) acc[c] = x + (float)c;                                 \
-    _Pragma("GCC unroll 4") for (int t = 0; t < TURNS; t++) {                               \
-      _Pragma("GCC unroll 12") for (int c = 0; c < CHAINS; c++) acc[c] = acc[c] * y + x;    \
-      __asm__ volatile("" : "+x"(y));                                                       \
-    }                                                                                       \
-    float sum = 0;                                                                          \
-    for (int c = 0; c < CHAINS; c++) sum += acc[c][0];                                      \
-    return (double)sum;                                                                     \
+#define PEAK(name, isa, bytes)                                                                   \
+  typedef float name##_v __attribute__((vector_size(bytes)));                                    \
+  __attribute__((target(isa), noinline, optimize("O3", "fp-contract=fast"))) static double name( \
+      float start) {                                                                             \
+    name##_v acc[CHAINS], x, y;                                                                  \
+    for (unsigned i = 0; i < bytes / 4; i++) x[i] = start, y[i] = 0.5f;                          \
+    for (int c = 0; c < CHAINS; c++) acc[c] = x + (float)c;                                      \
+    _Pragma("GCC unroll 4")                                                                      \
+    for (int t = 0; t < TURNS; t++) {                                                            \
+      _Pragma("GCC unroll 12")                                                                   \
+      for (int c = 0; c < CHAINS; c++) acc[c] = acc[c] * y + x;                                  \
+      __asm__ volatile("" : "+x"(y));                                                            \
+    }                                                                                            \
+    float sum = 0;                                                                               \
+    for (int c = 0; c < CHAINS; c++) sum += acc[c][0];                                           \
+    return (double)sum;                                                                          \
   }
 
 #if defined(__x86_64__)

@@ -297,6 +297,8 @@ static leat_value make_scan(maker *m, leat_value x) {
   leat_value f = some_float(m, x), out[2];
   leat_type type = leat_value_type(f), row = {type.dtype, {.rank = type.shape.rank - 1}};
   if (!type.shape.rank) return make_cond(m, x);
+  for (int i = 1; i < type.shape.rank; i++)
+    if (type.shape.dims[i] < 0) return make_cond(m, x);
   for (int i = 0; i < row.shape.rank; i++) row.shape.dims[i] = type.shape.dims[i + 1];
   leat_builder *b = leat_builder_new(m->graph, NULL);
   leat_input(b, "trip", (leat_type){LEAT_DTYPE_I64, {.rank = 0}});
