@@ -215,7 +215,8 @@ static leat_value make_order(maker *m, leat_value x) {
     case 1: return s.dims[axis] > 0 ? leat_argmin(m->b, x, axis) : make_unary(m, x);
     case 2:
       sorted = leat_sort(m->b, x, axis, below(2), &indices);
-      return below(2) ? sorted : leat_take_along_axis(m->b, pick_like(m, x, LEAT_DTYPE_F32), indices, axis);
+      return below(2) ? sorted
+                      : leat_take_along_axis(m->b, pick_like(m, x, LEAT_DTYPE_F32), indices, axis);
     case 3:
       if (s.dims[s.rank - 1] < 2) return make_unary(m, x);
       sorted = leat_top_k(m->b, x, 2, &indices);
@@ -228,7 +229,8 @@ static leat_value make_scatter(maker *m, leat_value x) {
   leat_shape s = leat_value_type(x).shape;
   leat_dtype t = leat_value_type(x).dtype;
   leat_value ids = pick(m, LEAT_DTYPE_I64);
-  if (!s.rank || t == LEAT_DTYPE_BOOL || !leat_value_ok(ids) || leat_value_type(ids).shape.rank != 1)
+  if (!s.rank || t == LEAT_DTYPE_BOOL || !leat_value_ok(ids) ||
+      leat_value_type(ids).shape.rank != 1)
     return make_unary(m, x);
   int axis = (int)below((unsigned)s.rank);
   leat_value rows = leat_gather(m->b, pick_like(m, x, t), ids, axis, LEAT_INDEX_ZERO);
@@ -250,7 +252,8 @@ static leat_value make_batched_dot(maker *m, leat_value x) {
   return leat_dot_general(m->b, f, leat_sigmoid(m->b, f), &axes, LEAT_DTYPE_NONE);
 }
 
-// --- Control flow ---------------------------------------------------------------------------------
+// --- Control flow
+// ---------------------------------------------------------------------------------
 static leat_func *finish(leat_builder *b) {
   leat_error err = {0};
   leat_func *f = NULL;
@@ -312,7 +315,16 @@ static leat_value make_scan(maker *m, leat_value x) {
   return out[below(2)];
 }
 
+// A called function binds symbols by its arguments' sizes; 2*batch alone does not tell batch.
+static bool plain_sizes(const maker *m, leat_value x) {
+  leat_shape s = leat_value_type(x).shape;
+  for (int i = 0; i < s.rank; i++)
+    if (s.dims[i] < 0 && s.dims[i] != m->batch) return false;
+  return true;
+}
+
 static leat_value make_rare(maker *m, leat_value x) {
+  if (!plain_sizes(m, x)) return make_order(m, x);
   switch (below(8)) {
     case 0: return make_cond(m, x);
     case 1: return make_while(m, x);
@@ -352,8 +364,8 @@ static leat_value make_one(maker *m) {
   }
 }
 
-// One graph's values, from its seed; every third and the last are results. Results not in `keep` are
-// left out.
+// One graph's values, from its seed; every third and the last are results. Results not in `keep`
+// are left out.
 static void add_graph(maker *m, int number, unsigned seed, int nodes, uint64_t keep) {
   random_seed(seed * 2654435761u + 12345);
   m->count = 0;
