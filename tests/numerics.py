@@ -17,11 +17,11 @@ DIGESTS = ROOT / "tests" / "numerics.digests"
 failures = 0
 
 
-def build(out, compiler, level, x86=True, extra=()):
+def build(out, compiler, level, x86=True, extra=(), tests=("tests/numerics_digest.c",)):
     sources = [str(p.relative_to(ROOT)) for d in PARTS for p in sorted((ROOT / "src" / d).glob("*.c")) if "tmpl" not in p.name]
     texts = f"{out}.texts.c"
     subprocess.run([sys.executable, str(ROOT / "tools" / "embed.py"), texts], check=True)
-    sources += ["src/formats/number.c", "src/formats/json.c", "src/formats/date.c", "tests/numerics_digest.c", texts]
+    sources += ["src/formats/number.c", "src/formats/json.c", "src/formats/date.c", *tests, texts]
     objects = []
     for table, name, flags in [("base", "sse2" if x86 else "neon", [])] + ([(k, k, v) for k, v in ISAS.items()] if x86 else []):
         obj = f"{out}.{table}.o"

@@ -16,6 +16,7 @@ PROOFS = [(f"fuzz {t} {T} s", ["fuzz/run.sh", t], {"T": T}) for t in ("arrays", 
     ("all f32 inputs", [str(BUILD / "tests/test_engine_math"), "--all"], {}),
     ("ops against numpy, 200 shapes", [PYTHON, "tests/ops_reference.py", str(BUILD)], {"SHAPES": "200"}),
     ("faults, every n", [PYTHON, "tests/fault.py", str(BUILD)], {"FAULTS": "all"}),
+    ("20,000 random graphs", [PYTHON, "tests/random_graphs.py", str(BUILD)], {}),
     ("numerics matrix", [PYTHON, "tests/numerics.py", str(BUILD)], {}),
 ]
 
