@@ -123,11 +123,20 @@ class Connection:
     def __init__(self, port, sock=None, timeout=5, settings=b""):
         self.sock = sock or socket.create_connection(("127.0.0.1", port))
         self.sock.settimeout(timeout)
+        if self.sock.family == socket.AF_INET:
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer, self.decoder, self.next = b"", Decoder(), 1
         self.sock.sendall(PREFACE + frame(SETTINGS, 0, 0, settings) + frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", 1 << 30)))
 
     def send(self, *frames):
         self.sock.sendall(b"".join(frames))
+
+    def reply(self, *frames):
+        """Sends what the server may be gone for; reading tells."""
+        try:
+            self.send(*frames)
+        except OSError:
+            pass
 
     def stream(self):
         self.next += 2
@@ -168,7 +177,7 @@ class Connection:
                 break
             kind, flags, stream, payload = f
             if kind == SETTINGS and not flags & ACK:
-                self.send(frame(SETTINGS, ACK, 0))
+                self.reply(frame(SETTINGS, ACK, 0))
             if kind == HEADERS:
                 pairs = dict(self.decoder.decode(payload))
                 if stream in got:
@@ -178,7 +187,7 @@ class Connection:
             if kind == DATA:
                 got[stream][1] += payload
                 if payload:
-                    self.send(frame(WINDOW_UPDATE, 0, stream, struct.pack(">I", len(payload))))
+                    self.reply(frame(WINDOW_UPDATE, 0, stream, struct.pack(">I", len(payload))))
             if kind == RST_STREAM:
                 got[stream][3] = int.from_bytes(payload, "big")
             if kind == RST_STREAM or kind in (DATA, HEADERS) and flags & END_STREAM:

@@ -22,6 +22,7 @@ def shelves(build):
         "ops_reference.py",
         "fault.py",
         "kill.py",
+        "attacks.py",
         "cli.py",
         "train.py",
         "examples.py",

@@ -531,7 +531,10 @@ void leat__h2_output(leat_conn *c) {
     if (!leat__conn_send(c, &part, 1)) return;
   }
   bool over = !lib.session_want_read(h2->session) && !lib.session_want_write(h2->session);
-  if (over || (c->broken && c->out.at == c->out.len)) leat__conn_finish(c);
+  if (c->broken && c->out.at == c->out.len)
+    leat__conn_close(c);  // it may go on sending for ever
+  else if (over)
+    leat__conn_finish(c);
 }
 
 // While there are streams it asks for no more; what was on its way is still served.
@@ -552,6 +555,11 @@ void leat__h2_sweep(leat_conn *c) {
   for (leat_xchg *x = c->exchanges; x; x = x->next) {
     bool waits = !x->called || (x->did && !x->in_handler && rest_of(x).len);
     if (!waits || c->io->now_ms - x->since_ms <= limit) continue;
+    if (!x->limit) {  // inside its fields, which hold up the whole connection
+      c->broken = true;
+      lib.session_terminate_session(c->h2->session, NGHTTP2_ENHANCE_YOUR_CALM);
+      break;
+    }
     if (!x->called)
       leat__xchg_refuse(x, 408, "the request did not come in time");
     else

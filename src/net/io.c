@@ -24,6 +24,7 @@ enum {
   SWEEP_MS = 250,
   LINGER_MS = 2000,  // what a refused client gets to read why
   FIRST_ROOM = 16384,
+  SMALL = 65536,
   PIECE = 1024,  // bytes that count as progress of a slow body
 };
 
@@ -38,8 +39,11 @@ bool leat__bytes_reserve(leat_io *io, leat_bytes *b, size_t more) {
   if (b->ptr && b->cap - b->len >= more) return true;
   size_t want = b->len + more, cap = b->cap ? b->cap * 2 : FIRST_ROOM;
   while (cap < want) cap *= 2;
+  // The last eighth is for small requests: large ones do not starve them.
   int64_t held = atomic_load_explicit(&io->server->memory, memory_order_relaxed);
-  if (held + (int64_t)(cap - b->cap) > io->server->options.max_memory) return false;
+  int64_t most = io->server->options.max_memory;
+  if (cap > SMALL) most -= most / 8;
+  if (held + (int64_t)(cap - b->cap) > most) return false;
   char *grown = leat__realloc(b->ptr, cap);
   if (!grown) return false;
   count_memory(io, (int64_t)(cap - b->cap));

@@ -68,7 +68,7 @@ struct leat_xchg {
   size_t progress;      // bytes since then
   size_t head_bytes;    // HTTP/2: of the fields
   int64_t length_left;  // of content-length; -1 = unknown
-  int64_t limit;        // of the body
+  int64_t limit;        // of the body; 0 until the fields are there
   leat_bytes body;      // HTTP/2: as it comes; HTTP/1: the buffer that a closed connection left
   leat_buf unpacked;    // the body, or gRPC's message, without its coding
   size_t message_size;  // gRPC: of the message that the handler has, with its prefix
