@@ -9,6 +9,8 @@
 #include "formats/tfrecord.h"
 #include "formats/yaml.h"
 #include "leat/engine.h"
+#include "formats/number.h"
+#include "fuzz_net.h"
 #include "train/config.h"
 
 #include <fcntl.h>
@@ -107,7 +109,29 @@ __attribute__((unused)) static void fuzz_event(leat_str input) {
   leat_event_log_deinit(&log);
 }
 
+// Numbers that are taken in a row must be what one after the other gives.
+static void take_numbers(leat_str input) {
+  leat_json one, row;
+  leat_json_event event = LEAT_JSON_NULL, same = LEAT_JSON_NULL;
+  float taken[16], want;
+  leat_json_init(&one, input, "fuzz");
+  leat_json_init(&row, input, "fuzz");
+  while (event != LEAT_JSON_END) {
+    size_t count = leat_json_take_f32(&row, taken, 16);
+    for (size_t i = 0; i < count; i++) {
+      if (leat_json_next(&one, &event, NULL) || event != LEAT_JSON_NUMBER) abort();
+      if (!leat_parse_f32(one.text, &want) || memcmp(&want, &taken[i], 4) != 0) abort();
+    }
+    leat_status status = leat_json_next(&one, &event, NULL);
+    if (leat_json_next(&row, &same, NULL) != status || (!status && same != event)) abort();
+    if (status) break;
+  }
+  leat_json_deinit(&one);
+  leat_json_deinit(&row);
+}
+
 __attribute__((unused)) static void fuzz_json(leat_str input) {
+  take_numbers(input);
   leat_json json;
   leat_json_event event = LEAT_JSON_NULL;
   leat_json_init(&json, input, "fuzz");

@@ -2,8 +2,7 @@
 """Attacks on the server: slow, greedy, malformed and cheating clients; it stays up and serves honest ones meanwhile.
 
 Each attack prints the 99th percentile of what an honest client waited for its answers while it went on, and the most
-memory the server had. The server runs under --max-memory 64 MB of buffers, and under one of 400 MB of address space
-beyond what it starts with (RLIMIT_AS), so that a leak of either kind ends the test.
+memory the server had; its buffers have 64 MB (max_memory).
 """
 # SPDX-License-Identifier: Apache-2.0
 import os

@@ -279,16 +279,22 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
   return 0;
 }
 
+// Its stream is over, or the connection: what was answered has no other owner.
+void leat__h2_end(leat_xchg *x) {
+  if (x->called && (!answered(x) || x->in_handler)) {
+    leat__xchg_leave(x);
+    return;
+  }
+  if (x->called) leat__xchg_log(x);
+  leat__xchg_free(x);
+}
+
 static int on_close(nghttp2_session *session, int32_t stream, uint32_t code, void *user) {
   leat_conn *c = user;
   leat_xchg *x = exchange_of(session, stream);
   if (!x) return 0;
   leat__conn_rest(c);
-  if (!x->called || (answered(x) && !x->in_handler)) {
-    if (x->called) leat__xchg_log(x);
-    leat__xchg_free(x);
-  } else
-    leat__xchg_leave(x);
+  leat__h2_end(x);
   return 0;
 }
 

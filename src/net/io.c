@@ -89,14 +89,16 @@ void leat__conn_close(leat_conn *c) {
   c->dead = true;
   for (leat_xchg *x = c->exchanges, *next; x; x = next) {
     next = x->next;
+    if (c->h2) {
+      leat__h2_end(x);
+      continue;
+    }
     if (!x->called) {
       leat__xchg_free(x);
       continue;
     }
-    if (!c->h2) {  // its views are of this buffer
-      x->body = c->in;
-      c->in = (leat_bytes){0};
-    }
+    x->body = c->in;  // its views are of this buffer
+    c->in = (leat_bytes){0};
     leat__xchg_leave(x);
   }
   leat__h2_free(c->h2);

@@ -181,6 +181,7 @@ void leat__h2_input(leat_conn *c);   // takes conn->in
 void leat__h2_output(leat_conn *c);  // writes what it has to say
 void leat__h2_progress(leat_xchg *x);
 void leat__h2_consume(leat_xchg *x, size_t bytes);
+void leat__h2_end(leat_xchg *x);    // nothing more passes on its stream
 void leat__h2_drain(leat_conn *c);  // says that it goes
 void leat__h2_sweep(leat_conn *c);  // gives up what stands still
 bool leat__h2_idle(const leat_conn *c);

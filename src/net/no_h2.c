@@ -12,5 +12,6 @@ void leat__h2_output(leat_conn *c) {}
 void leat__h2_progress(leat_xchg *x) {}
 void leat__h2_consume(leat_xchg *x, size_t bytes) {}
 void leat__h2_sweep(leat_conn *c) {}
+void leat__h2_end(leat_xchg *x) {}
 void leat__h2_drain(leat_conn *c) {}
 bool leat__h2_idle(const leat_conn *c) { return true; }
