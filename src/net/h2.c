@@ -301,7 +301,7 @@ static int on_close(nghttp2_session *session, int32_t stream, uint32_t code, voi
 // --- Answers ------------------------------------------------------------------------------------
 static leat_str rest_of(const leat_xchg *x) {
   const leat_buf *b = x->did & XCHG_WHOLE ? &x->x.reply : &x->sending;
-  return (leat_str){b->ptr + x->sent, b->len - x->sent};
+  return b->len ? (leat_str){b->ptr + x->sent, b->len - x->sent} : (leat_str){"", 0};
 }
 
 static nghttp2_nv pair(leat_str name, leat_str value, uint8_t flags) {
