@@ -30,6 +30,9 @@ peers:
 bench: all
 	@$(PYTHON) bench/run.py $(BUILD)
 
+soak: all
+	@T=$(T) $(PYTHON) tests/soak.py $(BUILD)
+
 fuzz:
 	@T=$(T) fuzz/run.sh
 
