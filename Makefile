@@ -48,4 +48,4 @@ install: all
 clean:
 	@rm -rf $(BUILD) build-*
 
-.PHONY: all check demo lint fmt peers bench fuzz verify interop install clean
+.PHONY: all check demo lint fmt peers bench soak fuzz verify interop install clean

@@ -146,9 +146,11 @@ static void put_status(leat_exchange *x, leat_status status, const char *message
   leat_buf_deinit(&text);
 }
 
+// What may be packed how is told to those who pack.
 static void put_type(leat_exchange *x) {
   leat_reply_field(x, "content-type", LEAT_STR("application/grpc"));
-  leat_reply_field(x, "grpc-accept-encoding", LEAT_STR("identity,deflate,gzip"));
+  if (own(x)->packed_request)
+    leat_reply_field(x, "grpc-accept-encoding", LEAT_STR("identity,deflate,gzip"));
 }
 
 void leat_grpc_begin(leat_exchange *x) {
