@@ -389,8 +389,9 @@ void leat_json_f32(leat_json_writer *w, float value) {
 }
 
 void leat_json_i64(leat_json_writer *w, int64_t value) {
+  char text[LEAT_NUMBER_MAX];
   before(w);
-  leat_buf_fmt(w->out, "%lld", (long long)value);
+  leat_buf_add(w->out, text, leat_format_i64(text, value));
 }
 
 void leat_json_bool(leat_json_writer *w, bool value) {

@@ -310,3 +310,21 @@ size_t leat_format_f32(char out[LEAT_NUMBER_MAX], float value) {
 size_t leat_format_f64(char out[LEAT_NUMBER_MAX], double value) {
   return shortest(out, value, false);
 }
+
+size_t leat_format_u64(char out[LEAT_NUMBER_MAX], uint64_t value) {
+  char reversed[LEAT_NUMBER_MAX];
+  size_t length = 0;
+  do reversed[length++] = (char)('0' + value % 10);
+  while (value /= 10);
+  for (size_t i = 0; i < length; i++) out[i] = reversed[length - 1 - i];
+  return length;
+}
+
+size_t leat_format_i64(char out[LEAT_NUMBER_MAX], int64_t value) {
+  if (value >= 0) return leat_format_u64(out, (uint64_t)value);
+  char digits[LEAT_NUMBER_MAX];
+  size_t length = leat_format_u64(digits, 0 - (uint64_t)value);
+  out[0] = '-';
+  memcpy(out + 1, digits, length);
+  return length + 1;
+}

@@ -22,5 +22,7 @@ bool leat_parse_u64(leat_str text, uint64_t *out);
 // Returns the length; not NUL-terminated.
 size_t leat_format_f32(char out[LEAT_NUMBER_MAX], float value);
 size_t leat_format_f64(char out[LEAT_NUMBER_MAX], double value);
+size_t leat_format_i64(char out[LEAT_NUMBER_MAX], int64_t value);
+size_t leat_format_u64(char out[LEAT_NUMBER_MAX], uint64_t value);
 
 #endif

@@ -107,3 +107,30 @@ void leat_proto_i64(leat_buf *out, int field, int64_t value) {
   leat_proto_tag(out, field, 0);
   leat_proto_varint(out, (uint64_t)value);
 }
+void leat_proto_str(leat_buf *out, int field, leat_str text) {
+  if (text.len) leat_proto_bytes(out, field, text);
+}
+
+// One byte is left for the length; a longer one moves the contents.
+size_t leat_proto_begin(leat_buf *out, int field) {
+  leat_proto_tag(out, field, LEAT_WIRE_BYTES);
+  leat_buf_char(out, 0);
+  return out->len;
+}
+
+void leat_proto_end(leat_buf *out, size_t at) {
+  char length[10];
+  size_t bytes = 0, size = out->len - at;
+  if (out->failed) return;
+  for (uint64_t left = size;; left >>= 7) {
+    length[bytes++] = (char)(left >= 0x80 ? left | 0x80 : left);
+    if (left < 0x80) break;
+  }
+  if (bytes > 1) {
+    if (!leat_buf_reserve(out, bytes - 1)) return;
+    memmove(out->ptr + at + bytes - 1, out->ptr + at, size);
+    out->len += bytes - 1;
+    out->ptr[out->len] = 0;
+  }
+  memcpy(out->ptr + at - 1, length, bytes);
+}

@@ -38,5 +38,10 @@ void leat_proto_bytes(leat_buf *out, int field, leat_str bytes);
 void leat_proto_f64(leat_buf *out, int field, double value);
 void leat_proto_f32(leat_buf *out, int field, float value);
 void leat_proto_i64(leat_buf *out, int field, int64_t value);
+void leat_proto_str(leat_buf *out, int field, leat_str text);  // nothing where it is empty
+// A message inside: what is appended between the two is its contents.
+//   size_t at = leat_proto_begin(out, 3); ... leat_proto_end(out, at);
+size_t leat_proto_begin(leat_buf *out, int field);
+void leat_proto_end(leat_buf *out, size_t at);
 
 #endif

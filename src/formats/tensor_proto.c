@@ -143,3 +143,46 @@ leat_status leat_tensor_proto_parse(leat_tensor **out, leat_str message, leat_er
   leat_vec_deinit(&t.strings);
   return status;
 }
+
+// --- Writing ------------------------------------------------------------------------------------
+static uint64_t number_at(const leat_tensor *t, int64_t i) {
+  switch (t->dtype) {
+    case LEAT_DTYPE_I8: return (uint64_t)(int64_t)((const int8_t *)t->data)[i];
+    case LEAT_DTYPE_I16: return (uint64_t)(int64_t)((const int16_t *)t->data)[i];
+    case LEAT_DTYPE_I32: return (uint64_t)(int64_t)((const int32_t *)t->data)[i];
+    case LEAT_DTYPE_BOOL:
+    case LEAT_DTYPE_U8: return ((const uint8_t *)t->data)[i];
+    case LEAT_DTYPE_U16:
+    case LEAT_DTYPE_F16:
+    case LEAT_DTYPE_BF16: return ((const uint16_t *)t->data)[i];
+    case LEAT_DTYPE_U32: return ((const uint32_t *)t->data)[i];
+    default: return ((const uint64_t *)t->data)[i];
+  }
+}
+
+static void put_values(const leat_tensor *t, int field, leat_buf *out) {
+  if (t->dtype == LEAT_DTYPE_STRING) {
+    for (int64_t i = 0; i < t->count; i++) leat_proto_bytes(out, field, leat_tensor_str(t, i));
+    return;
+  }
+  if (!t->count) return;
+  size_t at = leat_proto_begin(out, field);
+  if (t->dtype == LEAT_DTYPE_F32 || t->dtype == LEAT_DTYPE_F64)
+    leat_buf_add(out, t->data, (size_t)t->count * leat_dtype_bytes(t->dtype));
+  else
+    for (int64_t i = 0; i < t->count; i++) leat_proto_varint(out, number_at(t, i));
+  leat_proto_end(out, at);
+}
+
+void leat_tensor_proto_format(const leat_tensor *t, leat_buf *out) {
+  int type = leat_tensor_proto_type(t->dtype);
+  leat_proto_i64(out, 1, type);
+  size_t shape = leat_proto_begin(out, 2);
+  for (int i = 0; i < t->rank; i++) {
+    size_t dim = leat_proto_begin(out, 2);
+    leat_proto_i64(out, 1, t->dims[i]);
+    leat_proto_end(out, dim);
+  }
+  leat_proto_end(out, shape);
+  put_values(t, types[type].field, out);
+}
