@@ -1,0 +1,64 @@
+// Inference: one request's way through a version, in place, on the pool or in a batch.
+// SPDX-License-Identifier: Apache-2.0
+//
+//   leat_infer_new -> values or tensors filled in -> leat_infer_submit -> done(infer) -> _free
+//
+// done is called once, on whatever thread: it answers the exchange and frees.
+#ifndef LEAT_SERVE_INFER_H
+#define LEAT_SERVE_INFER_H
+
+#include "serve/serve.h"
+#include "serve/values.h"
+
+typedef struct leat_infer leat_infer;
+struct leat_infer {
+  leat_serve *serve;
+  leat_exchange *x;
+  leat_version *version;  // held
+  leat_values *values;    // by input
+  leat_tensor **in, **out;
+  int64_t rows;
+  int64_t queued_ns, read_ns;  // when it was submitted; how long reading took
+  leat_status status;
+  leat_error err;  // where status says so
+  bool shed;       // because too many wait
+  void (*done)(leat_infer *infer);
+  leat_infer *next;  // of a queue
+  void *own;         // the dialect's
+  int kind;          // likewise
+  leat_arena arena;  // likewise
+};
+
+// Takes over the hold of the version, also when it fails (out of memory). serve and x may be NULL
+// (warm-up).
+leat_status leat_infer_new(leat_infer **out, leat_serve *serve, leat_exchange *x,
+                           leat_version *version, leat_error *err);
+void leat_infer_free(leat_infer *infer);  // releases the version; NULL allowed
+// Runs, or queues. Inputs are in `in`. The first call to fail sets status and err.
+void leat_infer_submit(leat_infer *infer);
+int leat_infer_http_status(const leat_infer *infer);  // of its failure
+// Counts the request, once, when its answer is made.
+void leat_infer_count(leat_infer *infer, leat_status status);
+
+// --- Pool and batches ---------------------------------------------------------------------------
+typedef struct leat_runpool leat_runpool;
+leat_status leat_runpool_new(leat_runpool **out, int threads, leat_error *err);
+void leat_runpool_free(leat_runpool *pool);  // ends what is queued first; NULL allowed
+
+typedef struct leat_batch_options {
+  int max_rows;   // of a batch; 0 = no batching
+  int delay_us;   // what a row may wait for others
+  int max_queue;  // rows that may wait; 0 = 16 batches
+} leat_batch_options;
+// Runs the requests of DIR/assets.extra/tf_serving_warmup_requests, if there is one.
+leat_status leat__warm_up(leat_version *version, leat_error *err);
+leat_status leat_batcher_new(struct leat_batcher **out, leat_version *version,
+                             const leat_batch_options *options, leat_error *err);
+void leat_batcher_free(struct leat_batcher *batcher);        // NULL allowed
+int64_t leat_batcher_waiting(struct leat_batcher *batcher);  // rows
+// Inside: queues a request, or answers it where the queue is full; false: run it as it is.
+bool leat__batcher_take(struct leat_batcher *batcher, leat_infer *infer);
+void leat__infer_run(leat_infer *infer);  // here and now, and done
+leat_runpool *leat__serve_pool(leat_serve *serve);
+
+#endif
