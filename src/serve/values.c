@@ -235,6 +235,18 @@ static leat_status base64_object(leat_values *v, leat_json *json, leat_error *er
 }
 
 // --- Values -------------------------------------------------------------------------------------
+// Numbers of a list of f32 by the fast way; how many there were. Memory that cannot be had is the
+// slow way's to tell.
+static int64_t plain_numbers(leat_values *v, leat_json *json) {
+  enum { PIECE = 64 };
+  size_t before = v->count, got = PIECE;
+  while (v->info->dtype == LEAT_DTYPE_F32 && got == PIECE && leat_values_reserve(v, PIECE)) {
+    got = leat_json_take_f32(json, (float *)(void *)v->data + v->count, PIECE);
+    v->count += got;
+  }
+  return (int64_t)(v->count - before);
+}
+
 typedef struct shape {
   int rank;  // -1: not known yet
   int64_t dims[LEAT_MAX_RANK];
@@ -254,11 +266,14 @@ static leat_status fill_list(leat_values *v, leat_json *json, int level, shape *
   leat_json_event event;
   leat_status status;
   int64_t count = 0;
-  while (!(status = leat_json_next(json, &event, err)) && event != LEAT_JSON_ARRAY_END) {
+  for (;;) {
+    if (s->rank < 0 || s->rank == level + 1) count += plain_numbers(v, json);
+    if (count && s->rank < 0) s->rank = level + 1;
+    if ((status = leat_json_next(json, &event, err))) return status;
+    if (event == LEAT_JSON_ARRAY_END) break;
     if ((status = fill(v, json, event, level + 1, s, err))) return status;
     count++;
   }
-  if (status) return status;
   if (s->dims[level] < 0) s->dims[level] = count;
   if (s->rank < 0) s->rank = level + 1;  // an empty list
   if (s->dims[level] == count) return LEAT_OK;
@@ -334,6 +349,7 @@ leat_status leat_values_flat(leat_values *v, leat_json *json, leat_json_event ev
   if (event != LEAT_JSON_ARRAY)
     return leat_error_set(err, LEAT_INVALID_ARGUMENT, "'data' is not a list");
   for (int depth = 1; depth > 0;) {
+    plain_numbers(v, json);
     if ((status = leat_json_next(json, &event, err))) return status;
     if (event == LEAT_JSON_ARRAY)
       depth++;
