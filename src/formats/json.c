@@ -338,21 +338,29 @@ void leat_json_close(leat_json_writer *w, char bracket) {
   w->comma = true;
 }
 
+// Runs of what stands for itself are copied whole; what is not UTF-8 becomes U+FFFD.
 void leat_json_quote(leat_buf *out, leat_str text) {
+  static const char names[] = "\bb\tt\nn\ff\rr\"\"\\\\";
+  size_t from = 0;
   leat_buf_char(out, '"');
-  for (size_t i = 0; i < text.len; i++) {
+  for (size_t i = 0; i < text.len;) {
     unsigned char c = (unsigned char)text.ptr[i];
-    if (c == '"' || c == '\\')
-      leat_buf_char(out, '\\'), leat_buf_char(out, (char)c);
-    else if (c == '\n')
-      leat_buf_c(out, "\\n");
-    else if (c == '\t')
-      leat_buf_c(out, "\\t");
-    else if (c < 0x20)
-      leat_buf_fmt(out, "\\u%04x", c);
+    size_t n = c < 0x80 ? 1 : utf8_length((const unsigned char *)text.ptr + i, text.len - i);
+    if (n && c >= 0x20 && c != '"' && c != '\\') {
+      i += n;
+      continue;
+    }
+    leat_buf_add(out, text.ptr + from, i - from);
+    const char *name = n ? memchr(names, c, sizeof names - 1) : NULL;
+    if (!n)
+      leat_buf_c(out, "\xEF\xBF\xBD");
+    else if (name)
+      leat_buf_char(out, '\\'), leat_buf_char(out, name[1]);
     else
-      leat_buf_char(out, (char)c);
+      leat_buf_fmt(out, "\\u%04x", c);
+    from = ++i;
   }
+  leat_buf_add(out, text.ptr + from, text.len - from);
   leat_buf_char(out, '"');
 }
 

@@ -331,6 +331,23 @@ static leat_status add_ended(leat_models *m, const table *before, version_vec *l
   return LEAT_OK;
 }
 
+// A model of which nothing new can be served keeps what it had.
+static leat_status keep_last_good(const table *before, version_vec *list, leat_error *err) {
+  size_t wanted = list->count;
+  for (size_t i = 0; before && i < before->count; i++) {
+    leat_version *v = before->versions[i];
+    bool model = false, served = false;
+    for (size_t k = 0; k < wanted; k++) {
+      bool here = strcmp(list->at[k]->model, v->model) == 0;
+      model |= here;
+      served |= here && is_available(list->at[k]);
+    }
+    if (model && !served && is_available(v) && !holds(list, v) && !leat_vec_push(list, v))
+      return leat__oom(err, sizeof v);
+  }
+  return LEAT_OK;
+}
+
 static leat_status set_stage(leat_models *m, const version_vec *list, leat_error *err) {
   table *t;
   leat_status status = table_new(&t, atomic_load(&m->table), list, err);
@@ -358,6 +375,7 @@ leat_status leat_models_set(leat_models *m, const leat_model_wanted *wanted, siz
   if (!status) status = set_stage(m, &both, err);  // the new ones can be seen loading
   for (size_t i = 0; !status && i < list.count; i++)
     if (atomic_load(&list.at[i]->state) == LEAT_SERVING_START) load_one(m, list.at[i], failed);
+  if (!status) status = keep_last_good(atomic_load(&m->table), &list, err);
   size_t kept = list.count;
   if (!status) status = add_ended(m, atomic_load(&m->table), &list, err);
   for (size_t i = 0; !status && i < both.count; i++) both.at[i]->retired = true;

@@ -87,7 +87,8 @@ leat_status leat_models_new(leat_models **out, const leat_models_options *option
 void leat_models_free(leat_models *models);  // no version may be held; NULL allowed
 // Loads, swaps, unloads; one thread at a time. What cannot be loaded is in the table with its
 // failure, and the default does not move to it; *failed counts those. A version that is there
-// already (same model, name, number, identity) is kept as it is, save for the default and labels.
+// already (same model, name, number, identity, labels) is kept as it is, save for the default. A
+// model of which nothing that is wanted can be loaded keeps what it had.
 leat_status leat_models_set(leat_models *models, const leat_model_wanted *wanted, size_t count,
                             int *failed, leat_error *err);
 // Frees what was unloaded and is no longer held; to be called now and then by the control thread.
