@@ -37,7 +37,7 @@ def pages(names):
     installed = (ROOT / "tools" / "meson.build").read_text()
     for name in names:
         done, text = leat("help", "--man", name), leat("help", name)
-        options = set(re.findall(r"^  (--[a-z.-]+)", text.stdout, re.M))
+        options = set(re.findall(r"^  (--[a-z._-]+)", text.stdout, re.M))
         plain = done.stdout.replace("\\-", "-")
         good = done.returncode == 0 and plain.startswith(f'.TH "leat-{name}" 1') and all(o in plain for o in options) and len(options) >= 2
         if shutil.which("groff"):

@@ -22,7 +22,7 @@ static const option serve_options[] = {
     {"--no-auth", OPTION_FLAG, "", "listen beyond this machine without tokens", NULL},
     {"--tls-cert", OPTION_VALUE, "FILE", "certificate chain, PEM; TLS is spoken where asked", NULL},
     {"--tls-key", OPTION_VALUE, "FILE", "its key, PEM", NULL},
-    {"--engine", OPTION_VALUE, "interpreter|native", "what runs the models [interpreter]", NULL},
+    {"--engine", OPTION_VALUE, "auto|interpreter|native", "what runs the models [auto]", NULL},
     {"--threads", OPTION_VALUE, "N", "of input and output [one a core]", NULL},
     {"--run-threads", OPTION_VALUE, "N", "for models that take over 0.2 ms [one a core]", NULL},
     {"--no-warmup", OPTION_FLAG, "", "models are not called before they are served", NULL},
@@ -149,12 +149,18 @@ static bool seconds(server_args *s, const char *name, int least, int *out_ms) {
 }
 
 static bool read_engine(server_args *s) {
-  const char *engine = args_get(s->a, "--engine");
-  if (!engine || strcmp(engine, "interpreter") == 0) return true;
-  s->options.engine = LEAT_ENGINE_NATIVE;
-  if (strcmp(engine, "native") == 0) return true;
-  leat_error_set(&s->err, LEAT_INVALID_ARGUMENT, "--engine is interpreter or native, not '%s'",
-                 engine);
+  static const struct {
+    const char *name;
+    leat_engine engine;
+  } engines[] = {{"auto", LEAT_ENGINE_AUTO},
+                 {"interpreter", LEAT_ENGINE_INTERPRETER},
+                 {"native", LEAT_ENGINE_NATIVE}};
+  const char *name = args_get(s->a, "--engine");
+  for (size_t i = 0; i < sizeof engines / sizeof *engines; i++)
+    if (!name || strcmp(name, engines[i].name) == 0)
+      return s->options.engine = engines[i].engine, true;
+  leat_error_set(&s->err, LEAT_INVALID_ARGUMENT,
+                 "--engine is auto, interpreter or native, not '%s'", name);
   return false;
 }
 
