@@ -31,6 +31,7 @@ def shelves(build):
         "pages.py",
         "printed.py",
         "net.py",
+        "serve.py",
     ]
     jobs = [(s, [python, str(ROOT / "tests" / s), str(build)]) for s in scripts if (ROOT / "tests" / s).exists()]
     native = ["env", "LEAT_ENGINE=native"]
