@@ -6,20 +6,13 @@
 #include <stdio.h>
 
 const command *const commands[] = {
-    &command_init,
-    &command_data,
-    &command_train,
-    &command_evaluate,
-    &command_predict,
-    &command_export,
-    &command_graph,
-    &command_compile,
-    &command_ckpt,
-    &command_serve,
-    &command_help,
-    &command_completion,
-    &command_version,
-    NULL,
+    &command_init,    &command_data,
+    &command_train,   &command_evaluate,
+    &command_predict, &command_export,
+    &command_graph,   &command_compile,
+    &command_ckpt,    &command_serve,
+    &command_help,    &command_completion,
+    &command_version, NULL,
 };
 enum { COMMANDS = sizeof commands / sizeof *commands - 1 };
 
