@@ -160,7 +160,64 @@ bool leat_parse_f32(leat_str text, float *out) {
   return true;
 }
 
+// Digits from p on, up to eight of them, behind those in *value; how many there were. Eight bytes
+// can be read at p. Each step joins neighbours: digits to pairs, pairs to fours, fours to eight.
+static inline int eight_digits(const char *p, uint64_t *value) {
+  static const uint64_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+  uint64_t t;
+  memcpy(&t, p, 8);
+  t ^= 0x3030303030303030;  // digits are 0 to 9 now
+  uint64_t others = ((t + 0x7676767676767676) | t) & 0x8080808080808080;
+  int count = others ? __builtin_ctzll(others) / 8 : 8;
+  if (!count) return 0;
+  t <<= 8 * (8 - count);  // zeros come before
+  t = t * 10 + (t >> 8);
+  t = ((t & 0x000000FF000000FF) * 0x000F424000000064 +
+       ((t >> 16) & 0x000000FF000000FF) * 0x0000271000000001) >>
+      32;
+  *value = *value * powers[count] + (uint32_t)t;
+  return count;
+}
+
+static inline const char *take_eights(const char *p, uint64_t *value) {
+  int count = eight_digits(p, value);
+  return count < 8 ? p + count : p + 8 + eight_digits(p + 8, value);
+}
+
+enum { SLACK = 40 };  // bytes that plain_f32 may look at
+
+// A plain decimal with such slack behind its start; where it ends, or NULL where it takes more care.
+static inline const char *plain_f32(const char *p, float *out) {
+  static const double tenths[] = {1e-0, 1e-1, 1e-2,  1e-3,  1e-4,  1e-5,  1e-6,  1e-7, 1e-8,
+                                  1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15, 1e-16};
+  uint64_t digits = 0, bits;
+  bool negative = *p == '-';
+  const char *from = p += negative;
+  int places = 0;
+  if (is_digit(p[0]) && p[1] == '.')  // most are like that
+    digits = (uint64_t)(*p++ - '0');
+  else
+    p = take_eights(p, &digits);
+  if (p == from) return NULL;
+  if (*p == '.') {
+    const char *point = ++p;
+    p = take_eights(p, &digits);
+    places = (int)(p - point);
+    if (!places) return NULL;
+  }
+  // 16 digits at most, so that none was lost; and no more of the number.
+  if (p - from > 16 || is_digit(*p) || (*p | 0x20) == 'e' || *p == '.') return NULL;
+  double value = (double)digits * tenths[places];
+  memcpy(&bits, &value, 8);
+  // A few wrong bits at the end do not matter unless the middle of two f32s is near.
+  if ((bits & 0x1FFFFFFF) - 0x0FFFFFF0 < 0x20) return NULL;
+  *out = (float)(negative ? -value : value);
+  return p;
+}
+
 size_t leat_scan_f32(const char *text, size_t length, float *out) {
+  const char *plain = length > SLACK ? plain_f32(text, out) : NULL;
+  if (plain) return (size_t)(plain - text);
   decimal d;
   const char *end = scan_decimal(text, text + length, &d);
   return end && !d.bare_point && fast_f32(&d, out) ? (size_t)(end - text) : 0;
