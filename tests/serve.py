@@ -582,6 +582,17 @@ def batching(d):
     right = all(g[1] == {"predictions": [i / 2 + 3, i / 2 + 3]} for i, g in enumerate(got) if g[0] == 200)
     stats = s.json("GET", "/v2/models/m/stats")[1]["model_stats"][0]
     check("rows of several requests are joined, and each gets its own", right and stats["inference_count"] > stats["execution_count"], stats)
+    file = d / "batching.txt"
+    file.write_text("max_batch_size { value: 8 } batch_timeout_micros { value: 100000 } max_enqueued_batches { value: 1 } num_batch_threads { value: 2 }")
+    s.stop()
+    s = Server("--model_base_path", d / "half", "--model_name", "m", "--batching_parameters_file", file)
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda i: s.json("POST", "/v1/models/m:predict", {"instances": [i, i]}), range(32)))
+    stats = s.json("GET", "/v2/models/m/stats")[1]["model_stats"][0]
+    check("a batching_parameters_file does the same", stats["inference_count"] > stats["execution_count"], stats)
+    file.write_text("max_batch_size: 8")
+    done = subprocess.run([LEAT, "serve", "--model_base_path", str(d / "half"), "--batching_parameters_file", str(file)], capture_output=True, text=True, timeout=20)
+    check("one that does not parse names its place", done.returncode == 1 and f"{file}:1:17: '{{' was expected behind 'max_batch_size'" in done.stderr, done.stderr)
     check("a full queue sheds with 429", {g[0] for g in got} <= {200, 429} and any(g[0] == 429 for g in got), [g[0] for g in got])
     s.stop()
 

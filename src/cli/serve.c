@@ -4,6 +4,7 @@
 #include "formats/number.h"
 #include "serve/serve.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,8 @@ static const option serve_options[] = {
     {"--no-warmup", OPTION_FLAG, "", "models are not called before they are served", NULL},
     {"--max-batch-size", OPTION_VALUE, "ROWS", "join rows of requests up to this many [off]", NULL},
     {"--batch-timeout-micros", OPTION_VALUE, "N", "what a row waits for others [0]", NULL},
+    {"--batching_parameters_file", OPTION_VALUE, "FILE", "TensorFlow Serving's; instead of these",
+     NULL},
     {"--max-queue-size", OPTION_VALUE, "ROWS", "that may wait for a batch [16 batches]", NULL},
     {"--file_system_poll_wait_seconds", OPTION_VALUE, "N",
      "between looks for versions [1]; -1 never", NULL},
@@ -164,6 +167,11 @@ static bool read_engine(server_args *s) {
   return false;
 }
 
+static bool read_batching(server_args *s) {
+  const char *file = args_get(s->a, "--batching_parameters_file");
+  return !file || !leat_serve_read_batching(file, &s->options, &s->err);
+}
+
 static bool read_options(server_args *s) {
   leat_serve_options *o = &s->options;
   args *a = s->a;
@@ -198,8 +206,17 @@ static void say(void *context, const char *message) {
   fprintf(stderr, "leat: serve: %s\n", message);
 }
 
+// Buffers of requests come and go: the heap keeps what a few of them take instead of asking the
+// system for pages each time. What an unloaded model had is given back all the same.
+static void keep_heap(void) {
+  mallopt(M_MMAP_THRESHOLD, 4 << 20);
+  mallopt(M_TRIM_THRESHOLD, 8 << 20);
+  mallopt(M_ARENA_MAX, 4);
+}
+
 static int serve(server_args *s) {
   leat_serve *server;
+  keep_heap();
   sigset_t ends;
   int which;
   sigemptyset(&ends);
@@ -228,6 +245,7 @@ static int run_serve(args *a) {
   if (!args_get(a, "--model_base_path") == !args_get(a, "--model_config_file"))
     return usage_error(a, "one of --model_base_path and --model_config_file is needed");
   if (!read_options(&s)) return usage_error(a, "%s", s.err.message);
+  if (!read_batching(&s)) return fail_with(a, &s.err);
   return serve(&s);
 }
 

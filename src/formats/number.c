@@ -186,9 +186,10 @@ static inline const char *take_eights(const char *p, uint64_t *value) {
 
 enum { SLACK = 40 };  // bytes that plain_f32 may look at
 
-// A plain decimal with such slack behind its start; where it ends, or NULL where it takes more care.
+// A plain decimal with such slack behind its start; where it ends, or NULL where it takes more
+// care.
 static inline const char *plain_f32(const char *p, float *out) {
-  static const double tenths[] = {1e-0, 1e-1, 1e-2,  1e-3,  1e-4,  1e-5,  1e-6,  1e-7, 1e-8,
+  static const double tenths[] = {1e-0, 1e-1,  1e-2,  1e-3,  1e-4,  1e-5,  1e-6,  1e-7, 1e-8,
                                   1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15, 1e-16};
   uint64_t digits = 0, bits;
   bool negative = *p == '-';

@@ -46,6 +46,9 @@ typedef struct leat_serve_options {  // all zero is the default
 // Loads what shall be served, then listens. Fails when a model of base_path or config_file cannot
 // be loaded. Strings are borrowed for the server's life.
 leat_status leat_serve_start(leat_serve **out, const leat_serve_options *options, leat_error *err);
+// Sets the options of batching from a batching_parameters_file of TensorFlow Serving.
+leat_status leat_serve_read_batching(const char *path, leat_serve_options *options,
+                                     leat_error *err);
 leat_server *leat_serve_server(leat_serve *serve);
 leat_models *leat_serve_models(leat_serve *serve);
 const leat_serve_options *leat_serve_settings(const leat_serve *serve);

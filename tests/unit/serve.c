@@ -95,8 +95,8 @@ static void ask_often(leat_serve *serve, const char *path, const char *body, con
                       const char *what) {
   static char request[1 << 15];
   int n = snprintf(request, sizeof request,
-                   "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n%s", path, strlen(body),
-                   body);
+                   "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n%s", path,
+                   strlen(body), body);
   int fd = net_connect(leat_serve_server(serve));
   for (int i = 0; i < 300; i++) ask(fd, request, (size_t)n, until);
   long long before = atomic_load(&asked);
@@ -114,11 +114,12 @@ static void a_warm_request_asks_for_no_memory(void) {
             "{\"instances\": [{\"t\": \"abc\", \"x\": [1, 2.5, -3e2]}]}", "-600.0]}]}\n", "rows");
   ask_often(serve, "/v1/models/m:predict", "{\"inputs\": {\"t\": [\"abc\"], \"x\": [[1, 2, 3]]}}",
             "6.0]]}}\n", "columns");
-  ask_often(serve, "/v2/models/m/infer",
-            "{\"inputs\": [{\"name\": \"t\", \"shape\": [1], \"datatype\": \"BYTES\", \"data\": "
-            "[\"abc\"]}, {\"name\": \"x\", \"shape\": [1, 2], \"datatype\": \"FP32\", \"data\": [1, "
-            "2]}]}",
-            "4.0]}]}", "V2");
+  ask_often(
+      serve, "/v2/models/m/infer",
+      "{\"inputs\": [{\"name\": \"t\", \"shape\": [1], \"datatype\": \"BYTES\", \"data\": "
+      "[\"abc\"]}, {\"name\": \"x\", \"shape\": [1, 2], \"datatype\": \"FP32\", \"data\": [1, "
+      "2]}]}",
+      "4.0]}]}", "V2");
   leat_serve_stop(serve);
 }
 
@@ -172,7 +173,8 @@ static void a_swap_fails_no_request(void) {
   atomic_store(&a.stop, true);
   for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
   CHECK(atomic_load(&a.got) > 0);
-  CHECK_MSG(atomic_load(&a.wrong) == 0, "%lld of %lld failed", (long long)a.wrong, (long long)a.got);
+  CHECK_MSG(atomic_load(&a.wrong) == 0, "%lld of %lld failed", (long long)a.wrong,
+            (long long)a.got);
   leat_models_free(models);
 }
 
@@ -188,9 +190,10 @@ static void names_defaults_and_failures(void) {
   snprintf(bad, sizeof bad, "%s/nothing", root);
   if (!leat_file_exists(good)) save_model(good, 0);
   CHECK_OK(leat_models_new(&models, &options, &err));
-  leat_model_wanted wanted[] = {{.model = "m", .version = "v1", .number = 1, .dir = good, .labels = "old\nstable\n"},
-                                {.model = "m", .version = "v2", .number = 2, .dir = bad, .is_default = true},
-                                {.model = "m", .version = "v3", .number = 3, .dir = good, .identity = "x"}};
+  leat_model_wanted wanted[] = {
+      {.model = "m", .version = "v1", .number = 1, .dir = good, .labels = "old\nstable\n"},
+      {.model = "m", .version = "v2", .number = 2, .dir = bad, .is_default = true},
+      {.model = "m", .version = "v3", .number = 3, .dir = good, .identity = "x"}};
   CHECK_OK(leat_models_set(models, wanted, 3, &failed, &err));
   CHECK(failed == 1);
   CHECK_OK(leat_models_get(models, LEAT_STR("m"), LEAT_STR("stable"), &v, &err));
@@ -212,7 +215,8 @@ static void names_defaults_and_failures(void) {
   leat_version_release(held);
   leat_models_collect(models);
   CHECK_OK(leat_models_list(models, LEAT_STR("m"), &list, &err));
-  CHECK(list.count == 3 && atomic_load(&list.at[2]->state) == LEAT_SERVING_END && !list.at[2]->loaded);
+  CHECK(list.count == 3 && atomic_load(&list.at[2]->state) == LEAT_SERVING_END &&
+        !list.at[2]->loaded);
   leat_version_list_free(&list);
   leat_models_free(models);
 }
@@ -230,9 +234,10 @@ static const leat_proto_schema fields[] = {{"s", 1, LEAT_PROTO_STRING, NULL},
 static void text_protos(void) {
   static const char text[] =
       "# a comment\ns: \"a\\n\\x41\\101\" 'b'; i: [1, -2], b: true m { n: 3 } m: < n: 4 > e: NAME";
-  static const char wire[] = "\x0a\x05"
-                             "a\nAAb\x10\x01\x10\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\x18\x01"
-                             "\x2a\x02\x08\x03\x2a\x02\x08\x04\x30\x00";
+  static const char wire[] =
+      "\x0a\x05"
+      "a\nAAb\x10\x01\x10\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\x18\x01"
+      "\x2a\x02\x08\x03\x2a\x02\x08\x04\x30\x00";
   leat_buf out = {0};
   leat_error err;
   CHECK_OK(leat_proto_from_text(leat_str_of(text), "t", fields, &out, &err));
