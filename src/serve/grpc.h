@@ -25,8 +25,6 @@ void leat__reflect(leat_serve *serve, leat_exchange *x);
 // Tells those who watch; on the control thread. stop: ends them all.
 void leat__health_tell(leat_serve *serve, bool stop);
 bool leat__grpc_streams(const leat_exchange *x);  // whether a call is one of these
-// A PredictRequest into infer->in; its signature and output filter are kept.
-leat_status leat__tfs_read_predict(leat_infer *infer, leat_str request);
 // Names of services, for reflection; ends with NULL.
 extern const char *const leat__grpc_services[];
 

@@ -40,6 +40,16 @@ int leat_infer_http_status(const leat_infer *infer);  // of its failure
 // Counts the request, once, when its answer is made.
 void leat_infer_count(leat_infer *infer, leat_status status);
 
+// --- Requests: from infer->x, or from a message, into infer->in ----------------------------------
+// Each fails with the words of its dialect.
+leat_status leat__rows_read(leat_infer *infer,
+                            bool ml_engine);         // {"instances": ...}, {"inputs": ...}
+leat_status leat__examples_read(leat_infer *infer);  // {"examples": ...}
+leat_status leat__v2_read(leat_infer *infer);        // {"inputs": [...]} and bytes
+leat_status leat__v2_grpc_read(leat_infer *infer, leat_str request);       // ModelInferRequest
+leat_status leat__tfs_read_predict(leat_infer *infer, leat_str request);   // PredictRequest
+leat_status leat__tfs_read_examples(leat_infer *infer, leat_str request);  // ClassificationRequest
+
 // --- Pool and batches ---------------------------------------------------------------------------
 typedef struct leat_runpool leat_runpool;
 leat_status leat_runpool_new(leat_runpool **out, int threads, leat_error *err);

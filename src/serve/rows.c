@@ -262,7 +262,7 @@ static leat_status read_body(reader *r) {
   return status;
 }
 
-static leat_status read_request(leat_infer *f, bool ml_engine) {
+leat_status leat__rows_read(leat_infer *f, bool ml_engine) {
   reader r = {.f = f, .v = f->version, .ml_engine = ml_engine, .err = &f->err};
   leat_str body = f->x->body;
   if (!body.len)
@@ -391,7 +391,7 @@ void leat_serve_predict(leat_serve *serve, leat_exchange *x, leat_version *versi
   f->done = answer;
   f->kind = style->ml_engine ? ML_ENGINE : 0;
   int64_t start = leat_clock_ns();
-  f->status = read_request(f, style->ml_engine);
+  f->status = leat__rows_read(f, style->ml_engine);
   f->read_ns = leat_clock_ns() - start;
   if (!f->status) {
     leat_infer_submit(f);

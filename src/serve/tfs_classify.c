@@ -200,7 +200,7 @@ static leat_status read_body(reader *r) {
   return status;
 }
 
-static leat_status read_request(leat_infer *f) {
+leat_status leat__examples_read(leat_infer *f) {
   reader r = {.f = f, .err = &f->err};
   if (!f->x->body.len)
     return leat_error_set(&f->err, LEAT_INVALID_ARGUMENT,
@@ -270,7 +270,7 @@ void leat__tfs_classify(leat_serve *s, leat_exchange *x, leat_version *v, bool r
   f->done = answer;
   f->kind = regress ? REGRESS : 0;
   int64_t start = leat_clock_ns();
-  f->status = read_request(f);
+  f->status = leat__examples_read(f);
   f->read_ns = leat_clock_ns() - start;
   if (f->status)
     answer(f);

@@ -322,9 +322,9 @@ static void read_list(example_reader *r, leat_str bytes) {
         leat_error_set(&r->f->err, LEAT_INVALID_ARGUMENT, "the list of examples is damaged");
 }
 
-static leat_status read_examples(leat_infer *f, leat_str request, int input_field) {
+leat_status leat__tfs_read_examples(leat_infer *f, leat_str request) {
   example_reader r = {.f = f};
-  leat_str input = leat__proto_text(request, input_field);
+  leat_str input = leat__proto_text(request, 2);
   leat_proto p = {input, false};
   leat_proto_field g;
   while (!r.status && leat_proto_next(&p, &g))
@@ -382,7 +382,7 @@ static void run_examples(leat_serve *serve, leat_exchange *x, leat_str request, 
   if (!f) return;
   f->kind = kind;
   f->status = check_signature(f, s.signature);
-  if (!f->status) f->status = read_examples(f, request, 2);
+  if (!f->status) f->status = leat__tfs_read_examples(f, request);
   go(f, started);
 }
 
@@ -463,7 +463,7 @@ void leat__tfs_grpc_multi(leat_serve *serve, leat_exchange *x, leat_str request)
   p = (leat_proto){request, false};
   while (!f->status && leat_proto_next(&p, &g))
     if (g.number == 1 && g.wire == LEAT_WIRE_BYTES) f->status = read_task(f, own, g.bytes, s.name);
-  if (!f->status) f->status = read_examples(f, request, 2);
+  if (!f->status) f->status = leat__tfs_read_examples(f, request);
   go(f, started);
 }
 

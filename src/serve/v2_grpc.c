@@ -406,7 +406,10 @@ static leat_status raw_count(leat_infer *f, bool more) {
                         f->version->model, more ? "more" : "fewer");
 }
 
-static leat_status read_infer(leat_infer *f, wanted *w, leat_str request) {
+leat_status leat__v2_grpc_read(leat_infer *f, leat_str request) {
+  wanted *w = f->own = leat_arena_alloc(&f->arena, sizeof *w);
+  if (w) w->outputs = leat_arena_alloc(&f->arena, (size_t)f->version->output_count + 1);
+  if (!w || !w->outputs) return leat__oom(&f->err, sizeof *w);
   leat_proto p = {request, false}, raws = {request, false}, probe = {request, false};
   leat_proto_field g;
   leat_str raw;
@@ -514,9 +517,7 @@ void leat__v2_grpc_infer(leat_serve *s, leat_exchange *x, leat_str request) {
     return;
   }
   f->done = infer_done;
-  wanted *w = f->own = leat_arena_alloc(&f->arena, sizeof *w);
-  if (w) w->outputs = leat_arena_alloc(&f->arena, (size_t)v->output_count + 1);
-  f->status = w && w->outputs ? read_infer(f, w, request) : leat__oom(&f->err, sizeof *w);
+  f->status = leat__v2_grpc_read(f, request);
   f->read_ns = leat_clock_ns() - start;
   if (f->status)
     infer_done(f);

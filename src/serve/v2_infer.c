@@ -311,7 +311,11 @@ static leat_status read_raw(reader *r) {
   return status ? status : leat__v2_tensor(r->f, 0, info->rank, dims, r->err);
 }
 
-static leat_status read_request(leat_infer *f, request *q) {
+leat_status leat__v2_read(leat_infer *f) {
+  request *q = f->own = leat_arena_alloc(&f->arena, sizeof *q);
+  size_t count = (size_t)f->version->output_count + 1;
+  if (q) q->outputs = leat_arena_alloc(&f->arena, sizeof *q->outputs * count);
+  if (!q || !q->outputs) return leat__oom(&f->err, sizeof *q);
   leat_str length = leat_exchange_field(f->x, "inference-header-content-length");
   leat_str body = f->x->body;
   reader r = {.f = f, .q = q, .err = &f->err};
@@ -422,10 +426,7 @@ void leat__v2_infer(leat_serve *s, leat_exchange *x, leat_version *v) {
   }
   f->done = answer;
   int64_t start = leat_clock_ns();
-  request *q = f->own = leat_arena_alloc(&f->arena, sizeof *q);
-  if (q)
-    q->outputs = leat_arena_alloc(&f->arena, sizeof *q->outputs * ((size_t)v->output_count + 1));
-  f->status = q && q->outputs ? read_request(f, q) : leat__oom(&f->err, sizeof *q);
+  f->status = leat__v2_read(f);
   f->read_ns = leat_clock_ns() - start;
   if (f->status)
     answer(f);
