@@ -59,7 +59,10 @@ static void runs(leat_buf *out, const family *f, const leat_version *v) {
   put_count(out, f->name, v, leat_count(&v->stats->runs));
 }
 static void queued(leat_buf *out, const family *f, const leat_version *v) {
-  put_count(out, f->name, v, v->batcher ? leat_batcher_waiting(v->batcher) : 0);
+  put_count(out, f->name, v,
+            atomic_load(&v->state) == LEAT_SERVING_AVAILABLE && v->batcher
+                ? leat_batcher_waiting(v->batcher)
+                : 0);
 }
 static void available(leat_buf *out, const family *f, const leat_version *v) {
   put_count(out, f->name, v, atomic_load(&v->state) == LEAT_SERVING_AVAILABLE);

@@ -77,6 +77,11 @@ static bool is_available(const leat_version *v) {
   return atomic_load_explicit(&v->state, memory_order_acquire) == LEAT_SERVING_AVAILABLE;
 }
 
+const leat_error *leat_version_failure(const leat_version *v) {
+  bool ended = atomic_load_explicit(&v->state, memory_order_acquire) == LEAT_SERVING_END;
+  return ended && v->failure.status ? &v->failure : NULL;
+}
+
 static leat_status find(const table *t, leat_str model, leat_str version, leat_version **out,
                         leat_error *err) {
   leat_map_entry *entry = leat_map_find(&t->by_name, model);

@@ -114,6 +114,9 @@ bool leat_models_ready(leat_models *models);  // set was called, and no model is
 bool leat_version_is(const leat_version *version, leat_str name);
 bool leat_version_has_label(const leat_version *version, leat_str label);  // or has it as its name
 
+// Why it could not be loaded; NULL when that is not so. Any thread.
+const leat_error *leat_version_failure(const leat_version *version);
+
 // --- Running ------------------------------------------------------------------------------------
 // Runs a held version: in by input, borrowed; out by output, new dense references. Any thread.
 leat_status leat_version_run(leat_version *version, leat_tensor *const *in, leat_tensor **out,

@@ -108,7 +108,7 @@ static const char *state_name(int state) {
 
 static void write_status(leat_json_writer *w, const leat_version *v) {
   char number[LEAT_NUMBER_MAX];
-  bool failed = v->failure.status != LEAT_OK;
+  const leat_error *failure = leat_version_failure(v);
   leat_json_open(w, '{');
   leat_json_key(w, LEAT_STR("version"));
   leat_json_string(w, (leat_str){number, leat_format_i64(number, v->number)});
@@ -117,9 +117,9 @@ static void write_status(leat_json_writer *w, const leat_version *v) {
   leat_json_key(w, LEAT_STR("status"));
   leat_json_open(w, '{');
   leat_json_key(w, LEAT_STR("error_code"));
-  leat_json_string(w, leat_str_of(leat_status_name(failed ? v->failure.status : LEAT_OK)));
+  leat_json_string(w, leat_str_of(leat_status_name(failure ? failure->status : LEAT_OK)));
   leat_json_key(w, LEAT_STR("error_message"));
-  leat_json_string(w, leat_str_of(failed ? v->failure.message : ""));
+  leat_json_string(w, leat_str_of(failure ? failure->message : ""));
   leat_json_close(w, '}');
   leat_json_close(w, '}');
 }

@@ -549,9 +549,10 @@ static void put_status(leat_buf *out, const leat_version *v) {
   leat_proto_i64(out, 1, v->number);
   leat_proto_i64(out, 2, atomic_load(&v->state));
   size_t status = leat_proto_begin(out, 3);
-  if (v->failure.status) {
-    leat_proto_i64(out, 1, v->failure.status);
-    leat_proto_bytes(out, 2, leat_str_of(v->failure.message));
+  const leat_error *failure = leat_version_failure(v);
+  if (failure) {
+    leat_proto_i64(out, 1, failure->status);
+    leat_proto_bytes(out, 2, leat_str_of(failure->message));
   }
   leat_proto_end(out, status);
   leat_proto_end(out, at);

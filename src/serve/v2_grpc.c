@@ -220,11 +220,12 @@ void leat__v2_grpc_index(leat_serve *s, leat_exchange *x, leat_str request) {
     const leat_version *v = list.at[i];
     int state = atomic_load(&v->state);
     bool good = state == LEAT_SERVING_AVAILABLE, ended = state == LEAT_SERVING_END;
+    const leat_error *failure = leat_version_failure(v);
     if (ready && !good) continue;
     put_model(&x->reply, v->model, v, leat__v2_state(state),
-              !ended              ? ""
-              : v->failure.status ? v->failure.message
-                                  : "unloaded");
+              failure ? failure->message
+              : ended ? "unloaded"
+                      : "");
   }
   index_visit visit = {&x->reply, &list};
   if (s->source && !ready) leat_source_each(s->source, put_absent, &visit);

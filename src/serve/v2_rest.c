@@ -208,11 +208,12 @@ const char *leat__v2_state(int state) {
 static void put_index(leat_json_writer *w, const leat_version *v) {
   int state = atomic_load(&v->state);
   bool ended = state == LEAT_SERVING_END;
+  const leat_error *failure = leat_version_failure(v);
   leat_json_open(w, '{');
   put_text(w, "name", v->model);
   put_version(w, "version", v);
   put_text(w, "state", leat__v2_state(state));
-  put_text(w, "reason", !ended ? "" : v->failure.status ? v->failure.message : "unloaded");
+  put_text(w, "reason", failure ? failure->message : ended ? "unloaded" : "");
   leat_json_close(w, '}');
 }
 
