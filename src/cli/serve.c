@@ -29,6 +29,8 @@ static const option serve_options[] = {
     {"--no-warmup", OPTION_FLAG, "", "models are not called before they are served", NULL},
     {"--max-batch-size", OPTION_VALUE, "ROWS", "join rows of requests up to this many [off]", NULL},
     {"--batch-timeout-micros", OPTION_VALUE, "N", "what a row waits for others [0]", NULL},
+    {"--enable_batching", OPTION_VALUE, "true|false",
+     "as in TensorFlow Serving: 1,000 rows, no delay", NULL},
     {"--batching_parameters_file", OPTION_VALUE, "FILE", "TensorFlow Serving's; instead of these",
      NULL},
     {"--max-queue-size", OPTION_VALUE, "ROWS", "that may wait for a batch [16 batches]", NULL},
@@ -169,6 +171,14 @@ static bool read_engine(server_args *s) {
 
 static bool read_batching(server_args *s) {
   const char *file = args_get(s->a, "--batching_parameters_file");
+  const char *on = args_get(s->a, "--enable_batching");
+  if (on && strcmp(on, "true") != 0 && strcmp(on, "false") != 0) {
+    leat_error_set(&s->err, LEAT_INVALID_ARGUMENT, "--enable_batching is true or false, not '%s'",
+                   on);
+    return false;
+  }
+  if (on && strcmp(on, "false") == 0) return true;
+  if (on && !s->options.max_batch) s->options.max_batch = 1000;
   return !file || !leat_serve_read_batching(file, &s->options, &s->err);
 }
 

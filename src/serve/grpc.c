@@ -189,9 +189,15 @@ void leat__health_watch(leat_serve *s, leat_exchange *x) {
   leat_grpc_stream(x);
   tell(w, health_of(s, service));
   pthread_mutex_lock(&s->lock);
-  w->next = s->watchers;
-  s->watchers = w;
+  bool stop = s->stop;
+  if (!stop) {
+    w->next = s->watchers;
+    s->watchers = w;
+  }
   pthread_mutex_unlock(&s->lock);
+  if (!stop) return;
+  leat_grpc_end(x, LEAT_UNAVAILABLE, NULL);
+  leat__free(w);
 }
 
 void leat__health_tell(leat_serve *s, bool stop) {

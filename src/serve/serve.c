@@ -32,12 +32,17 @@ void leat_serve_error(leat_exchange *x, int status, const char *message) {
   leat_serve_json(x, status);
 }
 
-void leat__serve_method(leat_exchange *x, const char *allowed) {
+void leat__serve_malformed(leat_exchange *x, int status) {
   char text[512];
+  snprintf(text, sizeof text, "Malformed request: %.*s %.*s",
+           (int)(x->method.len < 32 ? x->method.len : 32), x->method.ptr,
+           (int)(x->path.len < 400 ? x->path.len : 400), x->path.ptr);
+  leat_serve_error(x, status, text);
+}
+
+void leat__serve_method(leat_exchange *x, const char *allowed) {
   leat_reply_field(x, "allow", leat_str_of(allowed));
-  snprintf(text, sizeof text, "Malformed request: %.*s %.*s", (int)(x->method.len & 31),
-           x->method.ptr, (int)(x->path.len < 400 ? x->path.len : 400), x->path.ptr);
-  leat_serve_error(x, 405, text);
+  leat__serve_malformed(x, 405);
 }
 
 static void refuse(void *context, leat_exchange *x, int status, const char *message) {
@@ -145,12 +150,8 @@ static void handle(void *context, leat_exchange *x) {
     leat__tfs_rest(s, x);
   else if (leat__is(x->path, "/v2") || leat_str_starts(x->path, LEAT_STR("/v2/")))
     leat__v2_rest(s, x);
-  else if (!answer_page(s, x) && !(e->handle && e->handle(e->context, s, x))) {
-    char text[512];
-    snprintf(text, sizeof text, "Malformed request: %.*s %.*s", (int)(x->method.len & 31),
-             x->method.ptr, (int)(x->path.len < 400 ? x->path.len : 400), x->path.ptr);
-    leat_serve_error(x, 404, text);
-  }
+  else if (!answer_page(s, x) && !(e->handle && e->handle(e->context, s, x)))
+    leat__serve_malformed(x, 404);
 }
 
 static void log_line(void *context, const leat_exchange *x) {
@@ -192,14 +193,17 @@ static void note(void *context, const char *message) {
 
 // --- The control thread -------------------------------------------------------------------------
 void leat__serve_order(leat_serve *s, leat_order *order) {
-  if (!s->source) {
-    leat_error err;
+  leat_error err = {0};
+  if (!s->source)
     leat_error_set(&err, LEAT_FAILED_PRECONDITION,
                    "what is served comes from a registry; change it there");
+  pthread_mutex_lock(&s->lock);
+  if (s->stop) leat_error_set(&err, LEAT_UNAVAILABLE, "the server ends");
+  if (err.status) {
+    pthread_mutex_unlock(&s->lock);
     order->done(order, err.status, &err);
     return;
   }
-  pthread_mutex_lock(&s->lock);
   leat_order **at = &s->orders;
   while (*at) at = &(*at)->next;
   order->next = NULL;

@@ -61,6 +61,8 @@ void leat__access_line(int fd, const leat_exchange *x);
 static inline bool leat__is(leat_str s, const char *text) {
   return leat_str_eq(s, leat_str_of(text));
 }
+// "Malformed request: METHOD PATH", TensorFlow Serving's words for what it does not know.
+void leat__serve_malformed(leat_exchange *x, int status);
 // 405 with the methods that are known.
 void leat__serve_method(leat_exchange *x, const char *allowed);
 

@@ -305,12 +305,9 @@ void leat__tfs_rest(leat_serve *s, leat_exchange *x) {
   route r;
   bool good = parse_route(x->path, &r) && (!r.verb.len || known_verb(r.verb));
   bool reads = leat__is(x->method, "GET") || leat__is(x->method, "HEAD");
-  if (!good) {
-    char text[512];
-    snprintf(text, sizeof text, "Malformed request: %.*s %.*s", (int)(x->method.len & 31),
-             x->method.ptr, (int)(x->path.len < 400 ? x->path.len : 400), x->path.ptr);
-    leat_serve_error(x, 400, text);
-  } else if (r.verb.len ? !leat__is(x->method, "POST") : !reads)
+  if (!good)
+    leat__serve_malformed(x, 400);
+  else if (r.verb.len ? !leat__is(x->method, "POST") : !reads)
     leat__serve_method(x, r.verb.len ? "POST" : "GET, HEAD");
   else if (!leat_serve_allows(s, x, LEAT_ROLE_PREDICTOR))
     return;

@@ -324,13 +324,6 @@ static bool parse_model(route *r) {
   return r->count == at;
 }
 
-static void not_found(leat_exchange *x) {
-  char text[512];
-  snprintf(text, sizeof text, "Malformed request: %.*s %.*s", (int)(x->method.len & 31),
-           x->method.ptr, (int)(x->path.len < 400 ? x->path.len : 400), x->path.ptr);
-  leat_serve_error(x, 404, text);
-}
-
 static bool check_method(leat_exchange *x, bool post) {
   bool reads = leat__is(x->method, "GET") || leat__is(x->method, "HEAD");
   if (post ? leat__is(x->method, "POST") : reads) return true;
@@ -375,7 +368,7 @@ static void answer_model(leat_serve *s, leat_exchange *x, route *r) {
     return;
   }
   if (!parse_model(r)) {
-    not_found(x);
+    leat__serve_malformed(x, 404);
     return;
   }
   infer = leat__is(r->verb, "infer");
@@ -383,7 +376,7 @@ static void answer_model(leat_serve *s, leat_exchange *x, route *r) {
   bool known =
       infer || stats || !r->verb.len || leat__is(r->verb, "ready") || leat__is(r->verb, "config");
   if (!known)
-    not_found(x);
+    leat__serve_malformed(x, 404);
   else if (!check_method(x, infer))
     return;
   else if (stats)
@@ -399,7 +392,7 @@ static void answer_repository(leat_serve *s, leat_exchange *x, route *r) {
   bool order = (load || unload) && leat__is(r->parts[1], "models") &&
                decode(r->room[0], r->parts[2], &r->model);
   if (!index && !order)
-    not_found(x);
+    leat__serve_malformed(x, 404);
   else if (!check_method(x, true))
     return;
   else if (index)
@@ -414,14 +407,14 @@ void leat__v2_rest(leat_serve *s, leat_exchange *x) {
   if (good && r.count == 2 && leat__is(r.parts[0], "health")) {
     bool live = leat__is(r.parts[1], "live"), ready = leat__is(r.parts[1], "ready");
     if (!live && !ready)
-      not_found(x);
+      leat__serve_malformed(x, 404);
     else if (check_method(x, false))
       answer_health(x, live ? "live" : "ready", live || leat_models_ready(s->models));
     return;
   }
   if (!leat_serve_allows(s, x, LEAT_ROLE_PREDICTOR)) return;
   if (!good)
-    not_found(x);
+    leat__serve_malformed(x, 404);
   else if (!r.count) {
     if (check_method(x, false)) answer_server(s, x);
   } else if (leat__is(r.parts[0], "models") && r.count == 1) {
@@ -431,5 +424,5 @@ void leat__v2_rest(leat_serve *s, leat_exchange *x) {
   else if (leat__is(r.parts[0], "repository"))
     answer_repository(s, x, &r);
   else
-    not_found(x);
+    leat__serve_malformed(x, 404);
 }
