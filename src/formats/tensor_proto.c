@@ -121,7 +121,7 @@ static leat_status make(const proto_tensor *t, leat_tensor **out, leat_error *er
   size_t width = leat_dtype_bytes(dtype), have = t->numbers.count;
   if (t->content.len && t->content.len != (uint64_t)count * width)
     return damaged(err, "the content does not fit the shape");
-  if (!t->content.len && count > (int64_t)have && count > 1 << 26)
+  if (!t->content.len && count > (int64_t)have && count > 1 << 20)
     return damaged(err, "the shape wants more values than there are");
   leat_status status = leat_tensor_new(out, dtype, t->rank, t->dims, err);
   if (status || !count) return status;
