@@ -411,3 +411,8 @@ void leat_json_null(leat_json_writer *w) {
   before(w);
   leat_buf_c(w->out, "null");
 }
+
+void leat_json_raw(leat_json_writer *w, leat_str text) {
+  before(w);
+  leat_buf_str(w->out, text);
+}

@@ -66,6 +66,7 @@ void leat_json_f32(leat_json_writer *w, float value);
 void leat_json_i64(leat_json_writer *w, int64_t value);
 void leat_json_bool(leat_json_writer *w, bool value);
 void leat_json_null(leat_json_writer *w);
-void leat_json_quote(leat_buf *out, leat_str text);  // "text", escaped
+void leat_json_raw(leat_json_writer *w, leat_str text);  // a value that is JSON already
+void leat_json_quote(leat_buf *out, leat_str text);      // "text", escaped
 
 #endif
