@@ -130,7 +130,7 @@ static leat_status sync_parent(const char *path, leat_error *err) {
   return status;
 }
 
-static leat_status write_all(int fd, const char *path, leat_str s, leat_error *err) {
+static leat_status write_bytes(int fd, const char *path, leat_str s, leat_error *err) {
   while (s.len) {
     ssize_t put = refused("write") ? -1 : write(fd, s.ptr, s.len);
     if (put < 0 && errno == EINTR) continue;
@@ -138,8 +138,11 @@ static leat_status write_all(int fd, const char *path, leat_str s, leat_error *e
     s.ptr += put;
     s.len -= (size_t)put;
   }
-  if (refused("fsync") || fsync(fd) != 0) return leat_file_error(err, path, "sync");
   return LEAT_OK;
+}
+
+static leat_status sync_file(int fd, const char *path, leat_error *err) {
+  return refused("fsync") || fsync(fd) != 0 ? leat_file_error(err, path, "sync") : LEAT_OK;
 }
 
 static leat_status rename_path(const char *from, const char *to, leat_error *err) {
@@ -169,12 +172,43 @@ leat_status leat_file_write(const char *path, leat_str contents, leat_error *err
   int fd = create_beside(path, &name);
   leat_status status = fd < 0 ? leat_file_error(err, path, "create") : LEAT_OK;
   if (!status) {
-    status = write_all(fd, path, contents, err);
+    status = write_bytes(fd, path, contents, err);
+    if (!status) status = sync_file(fd, path, err);
     if (close(fd) != 0 && !status) status = leat_file_error(err, path, "write");
     if (!status) status = rename_path(name.ptr, path, err);
     if (status) unlink(name.ptr);
   }
   leat_buf_deinit(&name);
+  return status;
+}
+
+static leat_status copy_bytes(int in, int out, const leat_file_copying *c, leat_error *err) {
+  char piece[1 << 16];
+  for (;;) {
+    ssize_t got = read(in, piece, sizeof piece);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return leat_file_error(err, c->from, "read");
+    if (got == 0) return LEAT_OK;
+    leat_str bytes = {piece, (size_t)got};
+    if (c->seen) c->seen(c->context, bytes);
+    leat_status status = write_bytes(out, c->to, bytes, err);
+    if (status) return status;
+  }
+}
+
+leat_status leat_file_copy(const leat_file_copying *c, leat_error *err) {
+  struct stat st;
+  int in = open(c->from, O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe without a writer is no wait
+  if (in < 0) return leat_file_error(err, c->from, "open");
+  leat_status status = LEAT_OK;
+  if (fstat(in, &st) != 0 || !S_ISREG(st.st_mode))
+    status = leat_error_set(err, LEAT_FAILED_PRECONDITION, "%s: not a file", c->from);
+  int out = status ? -1 : open(c->to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (!status && out < 0) status = leat_file_error(err, c->to, "create");
+  if (!status) status = copy_bytes(in, out, c, err);
+  if (out >= 0 && close(out) != 0 && !status) status = leat_file_error(err, c->to, "write");
+  if (out >= 0 && status) unlink(c->to);
+  close(in);
   return status;
 }
 

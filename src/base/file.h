@@ -19,6 +19,15 @@ leat_status leat_file_read(const char *path, size_t max, leat_buf *out, leat_err
 // the new contents, never a part. After an error the old file is as it was and the temporary is
 // gone (only when the last step, the directory's sync, fails is the new file in place already).
 leat_status leat_file_write(const char *path, leat_str contents, leat_error *err);
+
+typedef struct leat_file_copying {
+  const char *from, *to;                        // regular files; `to` must not be there
+  void (*seen)(void *context, leat_str bytes);  // each piece as it is copied; NULL: none
+  void *context;
+} leat_file_copying;
+// Not synced (leat_dir_publish does that); after an error `to` is gone.
+leat_status leat_file_copy(const leat_file_copying *c, leat_error *err);
+
 bool leat_file_exists(const char *path);
 bool leat_file_is_dir(const char *path);
 leat_status leat_file_size(const char *path, int64_t *bytes, leat_error *err);

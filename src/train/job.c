@@ -205,6 +205,7 @@ leat_status leat__job_export(leat_job *job, leat_str name, int64_t keep, char **
   } while (!dir.failed && leat_file_exists(dir.ptr));
   if (!status) status = leat_buf_status(&dir, err);
   if (!status) status = leat_model_save(dir.ptr, serving.predict, state, "predict", err);
+  if (!status) status = leat__job_lineage(job, dir.ptr, err);
   if (!status && keep) {
     char *parent = leat_path_dir(dir.ptr);
     status = parent ? prune_exports(parent, keep, err) : leat__oom(err, 1);

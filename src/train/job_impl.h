@@ -32,5 +32,7 @@ bool leat__job_is_done(const leat_job *job);
 // Exports to `<dir>/export/<name>/<unix seconds>`; keep > 0: the newest that many stay.
 leat_status leat__job_export(leat_job *job, leat_str name, int64_t keep, char **path,
                              leat_error *err);
+// Writes lineage.json into an exported model's directory: job, step, seed, training data.
+leat_status leat__job_lineage(const leat_job *job, const char *dir, leat_error *err);
 
 #endif
