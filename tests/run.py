@@ -30,6 +30,8 @@ def shelves(build):
         "messy.py",
         "pages.py",
         "printed.py",
+        "registry.py",
+        "registry_kill.py",
         "net.py",
         "serve.py",
     ]

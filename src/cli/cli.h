@@ -46,10 +46,13 @@ struct command {
 
 extern const command command_train, command_evaluate, command_predict, command_export,
     command_graph, command_compile, command_ckpt, command_version, command_data, command_init,
-    command_help, command_completion, command_serve;
+    command_help, command_completion, command_serve, command_models, command_versions,
+    command_operations;
 extern const command *const commands[];  // all of them, in the order of the help; ends with NULL
 extern const option common_options[];    // of every command; ends with a NULL name
 
+// Whether a command has its own option of a common one's name.
+bool is_overridden(const command *c, const option *common);
 int help_summary(const char *help);  // bytes of its first sentence, without the stop
 int print_help(FILE *to);
 int print_command_help(const command *c);

@@ -24,15 +24,13 @@ static void man_head(const char *name, const char *summary, int length) {
          LEAT_VERSION, name, length, summary);
 }
 
-static void man_options(const option *o) {
-  for (; o->name; o++) {
-    printf(".TP\n.B ");
-    man_text(o->name);
-    if (o->value[0]) printf(" \\fI"), man_text(o->value), printf("\\fR");
-    printf("\n");
-    man_text(o->help);
-    printf("\n");
-  }
+static void man_option(const option *o) {
+  printf(".TP\n.B ");
+  man_text(o->name);
+  if (o->value[0]) printf(" \\fI"), man_text(o->value), printf("\\fR");
+  printf("\n");
+  man_text(o->help);
+  printf("\n");
 }
 
 static int man_command(const command *c) {
@@ -44,8 +42,9 @@ static int man_command(const command *c) {
   printf("\n.SH DESCRIPTION\n");
   man_text(c->help);
   printf("\n.SH OPTIONS\n");
-  man_options(c->options);
-  man_options(common_options);
+  for (const option *o = c->options; o->name; o++) man_option(o);
+  for (const option *o = common_options; o->name; o++)
+    if (!is_overridden(c, o)) man_option(o);
   for (const leat_config_field *f = leat_config_fields; c->takes_fields && f->path; f++) {
     if (strcmp(f->kind, "mapping") == 0) continue;
     if (f == leat_config_fields) printf(".SH FIELDS OF MODEL.YAML AS OPTIONS\n");
@@ -89,7 +88,8 @@ static void each_verb(const command *c, const char *separator) {
 
 static void bash_options(const command *c) {
   for (const option *o = c->options; o->name; o++) printf("%s ", o->name);
-  for (const option *o = common_options; o->name; o++) printf("%s ", o->name);
+  for (const option *o = common_options; o->name; o++)
+    if (!is_overridden(c, o)) printf("%s ", o->name);
   for (const leat_config_field *f = leat_config_fields; c->takes_fields && f->path; f++)
     if (strcmp(f->kind, "mapping") != 0) printf("--%s ", f->path);
 }
@@ -139,7 +139,8 @@ static void zsh_option(const option *o) {
 static void zsh_command(const command *c) {
   printf("    %s)\n      _arguments \\\n", c->name);
   for (const option *o = c->options; o->name; o++) zsh_option(o);
-  for (const option *o = common_options; o->name; o++) zsh_option(o);
+  for (const option *o = common_options; o->name; o++)
+    if (!is_overridden(c, o)) zsh_option(o);
   for (const leat_config_field *f = leat_config_fields; c->takes_fields && f->path; f++) {
     if (strcmp(f->kind, "mapping") == 0) continue;
     printf("        '--%s[", f->path);

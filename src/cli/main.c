@@ -6,13 +6,23 @@
 #include <stdio.h>
 
 const command *const commands[] = {
-    &command_init,    &command_data,
-    &command_train,   &command_evaluate,
-    &command_predict, &command_export,
-    &command_graph,   &command_compile,
-    &command_ckpt,    &command_serve,
-    &command_help,    &command_completion,
-    &command_version, NULL,
+    &command_init,
+    &command_data,
+    &command_train,
+    &command_evaluate,
+    &command_predict,
+    &command_export,
+    &command_graph,
+    &command_compile,
+    &command_ckpt,
+    &command_serve,
+    &command_models,
+    &command_versions,
+    &command_operations,
+    &command_help,
+    &command_completion,
+    &command_version,
+    NULL,
 };
 enum { COMMANDS = sizeof commands / sizeof *commands - 1 };
 
@@ -66,10 +76,17 @@ int help_summary(const char *help) {
   return length;
 }
 
+bool is_overridden(const command *c, const option *common) {
+  for (const option *o = c->options; o->name; o++)
+    if (strcmp(o->name, common->name) == 0) return true;
+  return false;
+}
+
 int print_command_help(const command *c) {
   printf("usage: leat %s %s\n\n%s\n\noptions:\n", c->name, c->usage, c->help);
   for (const option *o = c->options; o->name; o++) print_option(o);
-  for (const option *o = common_options; o->name; o++) print_option(o);
+  for (const option *o = common_options; o->name; o++)
+    if (!is_overridden(c, o)) print_option(o);
   if (!c->takes_fields) return EXIT_GOOD;
   printf("\nEvery field of model.yaml is an option too:\n");
   for (const leat_config_field *f = leat_config_fields; f->path; f++) {
@@ -205,7 +222,8 @@ static int read_args(args *a, int argc, char **argv) {
   }
   const char *format = args_get(a, "--format");
   a->json = format && strcmp(format, "json") == 0;
-  if (format && !a->json && strcmp(format, "text") != 0)
+  bool own = find_option(a->command->options, LEAT_STR("--format")) != NULL;
+  if (format && !own && !a->json && strcmp(format, "text") != 0)
     return usage_error(a, "--format is text or json, not '%s'", format);
   return -1;
 }

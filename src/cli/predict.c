@@ -1,6 +1,6 @@
 // leat predict: a saved model on instances in JSON, CSV or TFRecords of tf.Example.
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/cli.h"
+#include "cli/client.h"
 #include "base/file.h"
 #include "formats/jsonl.h"
 #include "formats/rows.h"
@@ -12,6 +12,8 @@
 #include <stdlib.h>
 
 static const option predict_options[] = {
+    {"--model", OPTION_VALUE, "NAME", "a model of the registry: its default version", NULL},
+    {"--version", OPTION_VALUE, "NAME", "another version of --model", NULL},
     {"--model-dir", OPTION_VALUE, "DIR", "a saved model", NULL},
     {"--job-dir", OPTION_VALUE, "DIR", "a job: its newest export", NULL},
     {"--json-instances", OPTION_VALUE, "FILE", "one JSON object a line, or one document", NULL},
@@ -19,6 +21,7 @@ static const option predict_options[] = {
     {"--tfrecord-instances", OPTION_VALUE, "FILE", "TFRecords of tf.Example", NULL},
     {"--delimiter", OPTION_VALUE, "C", "between fields of the CSV; tab is \\t [,]", NULL},
     {"--comment", OPTION_VALUE, "C", "lines of the CSV that start with it are skipped", NULL},
+    CLIENT_OPTIONS,
     {0},
 };
 
@@ -234,25 +237,34 @@ static leat_status read_rows(predictor *p, const char *path, leat_row_format for
 }
 
 // --- The command --------------------------------------------------------------------------------
-// The newest directory below <job>/export/*/, whose names are seconds.
-static char *newest_export(const char *job_dir, leat_error *err) {
-  leat_buf pattern = {0};
-  leat_paths found = {0};
-  char *best = NULL;
-  long long newest = -1;
-  leat_buf_fmt(&pattern, "%s/export/*/*", job_dir);
-  if (!pattern.failed && leat_glob(pattern.ptr, &found, NULL))
-    leat_error_set(err, LEAT_NOT_FOUND, "%s: nothing exported yet (leat export)", job_dir);
-  for (size_t i = 0; i < found.count; i++) {
-    long long seconds = atoll(strrchr(found.at[i], '/') + 1);
-    if (seconds <= newest) continue;
-    newest = seconds;
-    leat__free(best);
-    best = leat_strdup(found.at[i]);
-  }
-  leat_paths_deinit(&found);
-  leat_buf_deinit(&pattern);
-  return best;
+// The directory of a version in the registry, whose use is noted.
+static leat_status find_version(client *c, char **dir) {
+  const char *model = client_get(c, "--model"), *version = client_get(c, "--version");
+  leat_registry_model m;
+  leat_registry_version v;
+  leat_status status = client_registry(c);
+  if (!status)
+    status = leat_registry_model_get(c->registry, c->project, model, &c->arena, &m, &c->err);
+  if (!status && !version && !*(version = m.default_version))
+    status = leat_error_set(&c->err, LEAT_FAILED_PRECONDITION,
+                            "model '%s' has no default version (leat versions create)", model);
+  if (!status)
+    status =
+        leat_registry_version_get(c->registry, c->project, model, version, &c->arena, &v, &c->err);
+  if (!status && v.state != LEAT_VERSION_READY)
+    status = leat_error_set(&c->err, LEAT_FAILED_PRECONDITION, "version '%s' of model '%s' is %s",
+                            version, model, leat_version_state_name(v.state));
+  if (!status && !(*dir = leat_strdup(v.dir))) status = client_no_memory(c);
+  if (!status) leat_registry_version_used(c->registry, c->project, model, version, NULL);
+  return status;
+}
+
+static leat_status find_model(client *c, char **dir) {
+  const char *model_dir = client_get(c, "--model-dir"), *job_dir = client_get(c, "--job-dir");
+  if (client_get(c, "--model")) return find_version(c, dir);
+  if (job_dir) return leat_registry_find_model(job_dir, dir, &c->err);
+  *dir = leat_strdup(model_dir);
+  return *dir ? LEAT_OK : client_no_memory(c);
 }
 
 static leat_status read_stdin(leat_buf *text, leat_error *err) {
@@ -312,23 +324,28 @@ static leat_status prepare(predictor *p, const char *dir) {
 
 static int run_predict(args *a) {
   predictor p = {.a = a};
-  const char *model_dir = args_get(a, "--model-dir"), *job_dir = args_get(a, "--job-dir");
-  if (!model_dir == !job_dir) return usage_error(a, "one of --model-dir and --job-dir is needed");
+  client c;
+  char *dir = NULL;
+  int ways = !!args_get(a, "--model-dir") + !!args_get(a, "--job-dir") + !!args_get(a, "--model");
+  if (ways != 1) return usage_error(a, "one of --model, --model-dir and --job-dir is needed");
   if (a->words.count) return usage_error(a, "'%s' is not expected", a->words.at[0]);
-  char *dir = model_dir ? leat_strdup(model_dir) : newest_export(job_dir, &p.err);
-  leat_status status = dir ? prepare(&p, dir) : p.err.status;
+  client_init(&c, a);
+  leat_status status = find_model(&c, &dir);
+  if (status) p.err = c.err;
+  if (!status) status = prepare(&p, dir);
   if (!status) status = predict_all(&p);
   leat_exec_free(p.exec);
   leat_model_free(p.model);
   leat_columns_deinit(&p.columns);
   leat__free(p.wanted);
   leat__free(dir);
+  client_deinit(&c);
   return status ? fail_with(a, &p.err) : EXIT_GOOD;
 }
 
 const command command_predict = {
     "predict",
-    "--model-dir DIR | --job-dir DIR [options] < INSTANCES",
+    "--model NAME | --model-dir DIR | --job-dir DIR [options] < INSTANCES",
     "Predicts for instances in JSON, CSV or TFRecords, from a file or standard input.",
     predict_options,
     false,

@@ -109,7 +109,8 @@ static bool matches(test *t, const char *text) {
       bool found = regexec(&re, text, 0, NULL, 0) == 0;
       regfree(&re);
       return found;
-    case '=': return !(pattern ? fnmatch(t->value, text, FNM_CASEFOLD) : strcasecmp(t->value, text));
+    case '=':
+      return !(pattern ? fnmatch(t->value, text, FNM_CASEFOLD) : strcasecmp(t->value, text));
     default:
       if (!pattern) return has_word(text, t->value);
       // projects/local/models/census is meant by census* too
@@ -148,7 +149,7 @@ static leat_status read_operator(filter *f, test *t, bool *negated) {
     const char *symbol;
     char how;
     bool negated;
-  } operators[] = {{"!=", '=', true}, {"!~", '~', true},  {"<=", 'l', false},
+  } operators[] = {{"!=", '=', true},  {"!~", '~', true}, {"<=", 'l', false},
                    {">=", 'g', false}, {"<", '<', false}, {">", '>', false},
                    {"=", '=', false},  {":", ':', false}, {"~", '~', false}};
   for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {

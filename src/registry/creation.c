@@ -17,8 +17,8 @@ struct leat_creation {
 // --- The intent ---------------------------------------------------------------------------------
 static leat_status take_number(leat_registry *r, int64_t model, int64_t *number, leat_error *err) {
   leat_db_rows *rows;
-  leat_status status = leat_db_query(r->db, &rows, err,
-                                     "SELECT next_number FROM models WHERE id = ?1", "i", model);
+  leat_status status =
+      leat_db_query(r->db, &rows, err, "SELECT next_number FROM models WHERE id = ?1", "i", model);
   if (status) return status;
   status = leat_db_next(rows, err);
   if (!status) *number = leat_db_int(rows, 0);
@@ -76,8 +76,8 @@ leat_status leat_registry_version_begin(leat_registry *r, const leat_registry_ve
   *c = (leat_creation){.r = r, .lock = -1, .ended = true};
   leat_status status = leat__name_check("version", v->name, err);
   if (!status && r->read_only)
-    status = leat_error_set(err, LEAT_PERMISSION_DENIED, "%s: the registry cannot be written",
-                            r->dir);
+    status =
+        leat_error_set(err, LEAT_PERMISSION_DENIED, "%s: the registry cannot be written", r->dir);
   if (!status) status = keep_names(c, v, err);
   if (!status) status = leat__lock(r, false, &c->lock, err);
   if (!status) status = intend(c, v, err);
@@ -133,11 +133,11 @@ static leat_status end_ready(leat_creation *c, const leat__object *object, const
 // What cannot be noted now is noted by the next one who opens the registry.
 static void end_failed(leat_creation *c, const leat_error *why) {
   if (leat__begin(c->r, NULL)) return;
-  leat_status status = leat_db_run(c->r->db, NULL, NULL,
-                                   "UPDATE versions SET state = ?1, error = ?2, revision = "
-                                   "max(revision + 1, ?3) WHERE id = ?4",
-                                   "itii", (int64_t)LEAT_VERSION_FAILED, why->message,
-                                   leat__now_us(), c->id);
+  leat_status status =
+      leat_db_run(c->r->db, NULL, NULL,
+                  "UPDATE versions SET state = ?1, error = ?2, revision = "
+                  "max(revision + 1, ?3) WHERE id = ?4",
+                  "itii", (int64_t)LEAT_VERSION_FAILED, why->message, leat__now_us(), c->id);
   if (!status) status = leat__operation_end(c->r, c->project, c->op.name, why, NULL);
   leat__commit(c->r, status, NULL);
 }
@@ -147,8 +147,7 @@ static leat_status make_object(leat_creation *c, leat__object *object, leat_buf 
   char *dir = NULL, *copy = NULL;
   leat_status status = leat_registry_find_model(c->origin, &dir, err);
   if (!status) status = leat__object_add(c->r, dir, object, is_cancelled, c, err);
-  if (!status && !(copy = leat_path_join(c->r->objects, object->hash)))
-    status = leat__oom(err, 1);
+  if (!status && !(copy = leat_path_join(c->r->objects, object->hash))) status = leat__oom(err, 1);
   if (!status) status = leat_registry_smoke(copy, err);
   if (!status) status = leat__lineage(copy, lineage, err);
   leat__free(copy);

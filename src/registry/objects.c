@@ -31,8 +31,8 @@ static leat_status list_entry(adding *a, char *path, int depth, leat_error *err)
   else if (leat_file_is_dir(full))
     status = list_files(a, path, depth + 1, err);
   else if (a->files.count == FILES_MAX)
-    status = leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s: more than %d files", a->from,
-                            FILES_MAX);
+    status =
+        leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s: more than %d files", a->from, FILES_MAX);
   else if (leat_vec_push(&a->files, path))
     path = NULL;
   else

@@ -64,8 +64,7 @@ leat_status leat__version_id(leat_registry *r, const char *project, const char *
 static leat_status find_version(leat_registry *r, int64_t id, leat_arena *arena,
                                 leat_registry_version *out, leat_error *err) {
   leat_db_rows *rows;
-  leat_status status =
-      leat_db_query(r->db, &rows, err, VERSION_COLUMNS "WHERE v.id = ?1", "i", id);
+  leat_status status = leat_db_query(r->db, &rows, err, VERSION_COLUMNS "WHERE v.id = ?1", "i", id);
   if (status) return status;
   status = leat_db_next(rows, err);
   if (!status) status = read_version(r, rows, arena, out, err);
@@ -95,11 +94,9 @@ static leat_status query_versions(leat_registry *r, const char *project, const c
                          "ti", project, (int64_t)LEAT_VERSION_READY);
   leat_status status = leat__model_id(r, project, model, &id, err);
   if (status) return status;
-  return leat_db_query(r->db, rows, err,
-                       VERSION_COLUMNS
-                       "WHERE m.id = ?1 AND v.name > ?2 ORDER BY v.name LIMIT ?3",
-                       "iti", id, page.after ? page.after : "",
-                       page.limit ? page.limit : (int64_t)-1);
+  return leat_db_query(
+      r->db, rows, err, VERSION_COLUMNS "WHERE m.id = ?1 AND v.name > ?2 ORDER BY v.name LIMIT ?3",
+      "iti", id, page.after ? page.after : "", page.limit ? page.limit : (int64_t)-1);
 }
 
 leat_status leat_registry_version_list(leat_registry *r, const char *project, const char *model,
@@ -152,9 +149,9 @@ leat_status leat_registry_version_set_default(leat_registry *r, const char *proj
   status = leat__version_id(r, project, model, name, &id, err);
   if (!status) status = find_version(r, id, &arena, &v, err);
   if (!status && v.state != LEAT_VERSION_READY)
-    status = leat_error_set(err, LEAT_FAILED_PRECONDITION,
-                            "version '%s' of model '%s' is %s, not READY", name, model,
-                            leat_version_state_name(v.state));
+    status =
+        leat_error_set(err, LEAT_FAILED_PRECONDITION, "version '%s' of model '%s' is %s, not READY",
+                       name, model, leat_version_state_name(v.state));
   if (!status) status = leat__set_default(r, id, err);
   leat_arena_deinit(&arena);
   return leat__commit(r, status, err);

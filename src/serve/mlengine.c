@@ -75,8 +75,7 @@ void ml_put(ml_call *c, leat_jnode *object, const char *key, leat_jnode *value) 
 }
 
 void ml_put_text(ml_call *c, leat_jnode *object, const char *key, const char *value) {
-  if (value && value[0])
-    ml_put(c, object, key, leat_jnode_string(&c->arena, leat_str_of(value)));
+  if (value && value[0]) ml_put(c, object, key, leat_jnode_string(&c->arena, leat_str_of(value)));
 }
 
 void ml_put_i64(ml_call *c, leat_jnode *object, const char *key, int64_t value) {

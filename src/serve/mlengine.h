@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The program calls it for its verbs, the server for requests; the tables of
-// mlengine.def say what there is, check what comes in, and make the discovery document. Predictions are the carrier's.
+// mlengine.def say what there is, check what comes in, and make the discovery document. Predictions
+// are the carrier's.
 #ifndef LEAT_SERVE_MLENGINE_H
 #define LEAT_SERVE_MLENGINE_H
 

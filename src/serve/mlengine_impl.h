@@ -15,19 +15,19 @@ typedef struct ml_call {
   const ml_method *method;
   const char *at[ML_NAMES];  // what stands for each * of the method's pattern; at[0]: the project
   leat_str query;
-  leat_jnode *body;    // checked; an empty object without one
-  leat_jnode *result;  // what the method answers
+  leat_jnode *body;     // checked; an empty object without one
+  leat_jnode *result;   // what the method answers
   leat_jnode *details;  // of an error, or NULL
-  bool failed;         // memory ran out while it was made
+  bool failed;          // memory ran out while it was made
   leat_arena arena;
   leat_error *err;
 } ml_call;
 
 struct ml_method {
-  const char *id;       // "projects.models.get"
-  const char *http;     // "GET"
-  const char *pattern;  // "projects/*/models/*": * is one name, ** the rest
-  const char *suffix;   // behind it: "/versions", ":cancel"
+  const char *id;                  // "projects.models.get"
+  const char *http;                // "GET"
+  const char *pattern;             // "projects/*/models/*": * is one name, ** the rest
+  const char *suffix;              // behind it: "/versions", ":cancel"
   const char *request, *response;  // types; NULL = none
   leat_status (*run)(ml_call *c);  // NULL: not implemented, or the carrier's (predict)
   const char *query;               // its parameters: "pageSize pageToken filter"
@@ -39,14 +39,15 @@ bool ml_is_served(const ml_method *method);
 // --- Types --------------------------------------------------------------------------------------
 typedef struct ml_field {
   const char *type, *name;  // "Model", "description"
-  // "string", "int64", "int32", "double", "boolean", "timestamp", "bytes", "any", "enum:A|B", "ref:TYPE",
-  // "list:KIND", "map:KIND"
+  // "string", "int64", "int32", "double", "boolean", "timestamp", "bytes", "any", "enum:A|B",
+  // "ref:TYPE", "list:KIND", "map:KIND"
   const char *kind;
   bool output;  // only in answers: dropped from requests
   const char *help;
 } ml_field;
 extern const ml_field ml_fields[];  // ends with a NULL type
-extern const char *const ml_types[][2];  // name here, name in the discovery document; ends with NULL
+extern const char
+    *const ml_types[][2];  // name here, name in the discovery document; ends with NULL
 
 // Checks a request's object, drops nulls and what is only in answers, gives members their
 // lowerCamelCase names. place: "model".

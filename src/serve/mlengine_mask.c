@@ -55,7 +55,8 @@ leat_status ml_mask(ml_call *c, const char *const *allowed, ml_paths *out) {
   for (leat_jnode *m = text ? NULL : c->body->first; !status && m; m = m->next) {
     bool named = leat_str_eq(m->key, LEAT_STR("name"));
     bool nested = leat_str_eq(m->key, LEAT_STR("defaultVersion"));
-    if (!named) status = add_path(c, nested ? LEAT_STR("defaultVersion.name") : m->key, allowed, out);
+    if (!named)
+      status = add_path(c, nested ? LEAT_STR("defaultVersion.name") : m->key, allowed, out);
   }
   if (!status && !out->count)
     status = ml_field_error(c, "update_mask", "The update mask names no field.");

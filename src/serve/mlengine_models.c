@@ -31,9 +31,7 @@ static leat_status answer(ml_call *c, const char *name) {
   leat_registry_model m;
   leat_status status =
       leat_registry_model_get(c->m->registry, c->at[0], name, &c->arena, &m, c->err);
-  return status             ? status
-         : (c->result = ml_model_json(c, &m)) ? LEAT_OK
-                                           : ml_no_memory(c);
+  return status ? status : (c->result = ml_model_json(c, &m)) ? LEAT_OK : ml_no_memory(c);
 }
 
 leat_status ml_models_create(ml_call *c) {
@@ -116,10 +114,8 @@ leat_status ml_models_patch(ml_call *c) {
   if (!status) status = patch(c, &paths, &m);
   leat_vec_deinit(&paths);
   if (status) return status;
-  leat_registry_operation what = {.project = c->at[0],
-                                  .type = "UPDATE_MODEL",
-                                  .model = c->at[1],
-                                  .version = ""};
+  leat_registry_operation what = {
+      .project = c->at[0], .type = "UPDATE_MODEL", .model = c->at[1], .version = ""};
   status = leat_registry_record(c->m->registry, &what, &c->arena, &op, c->err);
   if (!status && !(c->result = ml_operation_json(c, &op))) status = ml_no_memory(c);
   return status;

@@ -10,8 +10,9 @@ static leat_jnode *version_of(ml_call *c, const leat_registry_operation *op) {
                                  NULL))
     return ml_version_json(c, &v);
   leat_jnode *gone = ml_object(c);
-  ml_put_text(c, gone, "name", ml_format(c, "projects/%s/models/%s/versions/%s", op->project,
-                                         op->model, op->version));
+  ml_put_text(
+      c, gone, "name",
+      ml_format(c, "projects/%s/models/%s/versions/%s", op->project, op->model, op->version));
   return gone;
 }
 

@@ -59,8 +59,7 @@ static leat_status answer_operation(ml_call *c, const leat_registry_operation *o
 static leat_status find_origin(ml_call *c, const char **path) {
   const char *uri = leat_jnode_c(c->body, "deploymentUri");
   *path = strncmp(uri, "file://", 7) == 0 ? uri + 7 : uri;
-  if (!uri[0])
-    return ml_field_error(c, "version.deployment_uri", "Deployment URI must be set.");
+  if (!uri[0]) return ml_field_error(c, "version.deployment_uri", "Deployment URI must be set.");
   if ((*path)[0] != '/')
     return ml_field_error(c, "version.deployment_uri",
                           "'%s' is not a directory of this machine (an absolute path, or file://).",
@@ -74,8 +73,7 @@ leat_status ml_versions_create(ml_call *c) {
   v.name = leat_jnode_c(c->body, "name");
   if (!v.name[0]) return ml_field_error(c, "version.name", "The version name must be set.");
   leat_status status = find_origin(c, &v.origin);
-  if (!status)
-    status = ml_check_labels(c, "version.labels", leat_jnode_get(c->body, "labels"));
+  if (!status) status = ml_check_labels(c, "version.labels", leat_jnode_get(c->body, "labels"));
   if (!status && !(v.fields = fields_of(c, c->body))) status = ml_no_memory(c);
   if (!status) status = leat_registry_version_begin(c->m->registry, &v, &creation, c->err);
   if (status) return status;
@@ -122,10 +120,8 @@ leat_status ml_versions_patch(ml_call *c) {
   if (!status && !(v.fields = leat_jnode_print(&c->arena, fields))) status = ml_no_memory(c);
   if (!status) status = leat_registry_version_update(c->m->registry, &v, c->err);
   leat_vec_deinit(&paths);
-  leat_registry_operation what = {.project = c->at[0],
-                                  .type = "UPDATE_VERSION",
-                                  .model = c->at[1],
-                                  .version = c->at[2]};
+  leat_registry_operation what = {
+      .project = c->at[0], .type = "UPDATE_VERSION", .model = c->at[1], .version = c->at[2]};
   if (!status) status = leat_registry_record(c->m->registry, &what, &c->arena, &op, c->err);
   return status ? status : answer_operation(c, &op);
 }

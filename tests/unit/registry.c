@@ -144,8 +144,8 @@ static void models_live(void) {
   CHECK_OK(leat_registry_model_list(r, "local", (leat_registry_page){0}, &arena, &list, &err));
   CHECK(list.count == 2 && !strcmp(list.at[0].name, "a_1") && !strcmp(list.at[1].name, "census"));
   list.count = 0;
-  CHECK_OK(leat_registry_model_list(r, "local", (leat_registry_page){"a_1", 1}, &arena, &list,
-                                    &err));
+  CHECK_OK(
+      leat_registry_model_list(r, "local", (leat_registry_page){"a_1", 1}, &arena, &list, &err));
   CHECK(list.count == 1 && !strcmp(list.at[0].name, "census"));
   leat_vec_deinit(&list);
   CHECK_OK(leat_registry_model_get(r, "local", "census", &arena, &m, &err));
@@ -183,8 +183,7 @@ static void versions_live(void) {
   CHECK(objects() == 2 && !leat_file_is_dir(v1.dir));
   CHECK_OK(make_version("m", "v1", at("m"), &err));
   CHECK(get_version("m", "v1").number == 4);  // never used again
-  CHECK(leat_registry_model_delete(r, "local", "m", &arena, &op, &err) ==
-        LEAT_FAILED_PRECONDITION);
+  CHECK(leat_registry_model_delete(r, "local", "m", &arena, &op, &err) == LEAT_FAILED_PRECONDITION);
   CHECK_OK(make_version("m", "same", at("m"), &err));  // one content, kept once
   CHECK(objects() == 3);
   CHECK_OK(leat_registry_version_delete(r, "local", "m", "same", &arena, &op, &err));
@@ -204,8 +203,7 @@ static void failures_are_kept(void) {
   CHECK_OK(leat_file_write(at("m/1/graph.leat"), LEAT_STR("nonsense"), &err));
   CHECK(make_version("m", "v2", at("m/1"), &err) != LEAT_OK);
   CHECK(objects() == 0 && strstr(get_version("m", "v2").error, "graph.leat"));
-  CHECK(leat_registry_version_set_default(r, "local", "m", "v2", &err) ==
-        LEAT_FAILED_PRECONDITION);
+  CHECK(leat_registry_version_set_default(r, "local", "m", "v2", &err) == LEAT_FAILED_PRECONDITION);
   CHECK_OK(leat_registry_operation_list(r, "local", (leat_registry_page){0}, &arena, &list, &err));
   CHECK(list.count == 2 && list.at[0].done && list.at[0].code == LEAT_NOT_FOUND);
   leat_vec_deinit(&list);
@@ -303,8 +301,8 @@ static void threads_share_it(void) {
   static char names[3][2] = {"a", "b", "c"};
   for (int i = 0; i < 3; i++) pthread_create(&threads[i], NULL, create_many, names[i]);
   for (int i = 0; i < 3; i++) pthread_join(threads[i], NULL);
-  CHECK_OK(leat_registry_version_list(r, "local", NULL, (leat_registry_page){0}, &arena, &list,
-                                      &err));
+  CHECK_OK(
+      leat_registry_version_list(r, "local", NULL, (leat_registry_page){0}, &arena, &list, &err));
   bool numbered = list.count == 30;
   for (size_t i = 0; i < list.count; i++) numbered &= list.at[i].number == (int64_t)i + 1;
   CHECK(numbered && objects() == 1);
