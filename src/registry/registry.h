@@ -93,8 +93,8 @@ typedef LEAT_VEC(leat_registry_version) leat_registry_versions;
 leat_status leat_registry_version_get(leat_registry *r, const char *project, const char *model,
                                       const char *name, leat_arena *arena,
                                       leat_registry_version *out, leat_error *err);
-// model NULL: the READY versions of all models of the project, ordered by model and number; the
-// page does not count then.
+// model NULL: the READY versions of all models of the project (NULL: of all projects), ordered by
+// project, model and number; the page does not count then.
 leat_status leat_registry_version_list(leat_registry *r, const char *project, const char *model,
                                        leat_registry_page page, leat_arena *arena,
                                        leat_registry_versions *out, leat_error *err);

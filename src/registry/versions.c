@@ -87,6 +87,11 @@ leat_status leat_registry_version_get(leat_registry *r, const char *project, con
 static leat_status query_versions(leat_registry *r, const char *project, const char *model,
                                   leat_registry_page page, leat_db_rows **rows, leat_error *err) {
   int64_t id;
+  if (!model && !project)
+    return leat_db_query(r->db, rows, err,
+                         VERSION_COLUMNS
+                         "WHERE v.state = ?1 ORDER BY m.project, m.name, v.number",
+                         "i", (int64_t)LEAT_VERSION_READY);
   if (!model)
     return leat_db_query(r->db, rows, err,
                          VERSION_COLUMNS

@@ -53,18 +53,23 @@ static bool match_method(const ml_method *m, const char *path, leat_str at[ML_NA
   return match(path, pattern, at, 0);
 }
 
-bool leat_mlengine_predicts(leat_str path, leat_arena *arena, leat_mlengine_target *out) {
-  static const char *const patterns[] = {"/v1/projects/*/models/*/versions/*:predict",
-                                         "/v1/projects/*/models/*:predict"};
-  char *text = leat_str_ends(path, LEAT_STR(":predict")) ? decode(arena, path, false) : NULL;
-  for (int i = 0; text && i < 2; i++) {
-    leat_str at[ML_NAMES] = {{"", 0}, {"", 0}, {"", 0}};
-    if (!match(text, patterns[i], at, 0)) continue;
-    *out = (leat_mlengine_target){leat_arena_str(arena, at[0]), leat_arena_str(arena, at[1]),
-                                  leat_arena_str(arena, at[2])};
-    return out->project && out->model && out->version;
-  }
-  return false;
+bool leat_mlengine_predicts(leat_str path, leat_mlengine_target *out) {
+  leat_str rest = path, empty = {"", 0}, verb = LEAT_STR(":predict");
+  if (!leat_str_ends(path, verb)) return false;
+  rest.len -= verb.len;
+  leat_str part[8];
+  int count = 0;
+  while (rest.len && count < 8) part[count++] = leat_str_cut(&rest, '/');
+  bool versioned = count == 8 && leat_str_eq(part[6], LEAT_STR("versions"));
+  if (rest.len || (count != 6 && !versioned) || part[0].len ||
+      !leat_str_eq(part[1], LEAT_STR("v1")) || !leat_str_eq(part[2], LEAT_STR("projects")) ||
+      !leat_str_eq(part[4], LEAT_STR("models")))
+    return false;
+  *out = (leat_mlengine_target){.project = part[3],
+                                .model = part[5],
+                                .version = versioned ? part[7] : empty};
+  out->name = (leat_str){part[2].ptr, (size_t)(part[5].ptr + part[5].len - part[2].ptr)};
+  return part[3].len && part[5].len && (!versioned || part[7].len);
 }
 
 // --- Making answers -----------------------------------------------------------------------------

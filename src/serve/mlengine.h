@@ -28,12 +28,13 @@ typedef struct leat_mlengine_request {
 leat_status leat_mlengine_call(const leat_mlengine *m, const leat_mlengine_request *request,
                                leat_buf *reply, leat_error *err);
 
-// What a prediction asks for; texts of the arena. false: the path is none of a prediction.
+// What a prediction asks for: views of the path. false: the path is none of a prediction.
 typedef struct leat_mlengine_target {
-  const char *project, *model;
-  const char *version;  // "" = the default
+  leat_str name;     // "projects/P/models/M"
+  leat_str project, model;
+  leat_str version;  // empty = the default
 } leat_mlengine_target;
-bool leat_mlengine_predicts(leat_str path, leat_arena *arena, leat_mlengine_target *out);
+bool leat_mlengine_predicts(leat_str path, leat_mlengine_target *out);
 
 // The methods and types served, as a discovery document. root: "http://host:port/".
 leat_status leat_mlengine_discovery(const char *root, leat_buf *out, leat_error *err);
