@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/client.h"
 
+#include "base/file.h"
 #include "serve/mlengine.h"
 
 #include <stdarg.h>
@@ -41,19 +42,79 @@ leat_status client_registry(client *c) {
 }
 
 // --- Calls --------------------------------------------------------------------------------------
+// The first word of the token file; $LEAT_TOKEN without one.
+static leat_status read_token(client *c, const char **out) {
+  const char *path = client_get(c, "--token-file"), *token = getenv("LEAT_TOKEN");
+  leat_buf text = {0};
+  *out = token && *token ? token : NULL;
+  if (!path) return LEAT_OK;
+  leat_status status = leat_file_read(path, 1 << 16, &text, &c->err);
+  leat_str rest = leat_str_strip(leat_buf_view(&text), LEAT_STR(" \t\r\n"));
+  leat_str line = leat_str_cut(&rest, '\n'), word = leat_str_cut(&line, ' ');
+  if (!status && !(*out = leat_arena_str(&c->arena, word))) status = client_no_memory(c);
+  leat_buf_deinit(&text);
+  return status;
+}
+
+static leat_status open_server(client *c) {
+  leat_client_options options = {0};
+  if (c->server) return LEAT_OK;
+  leat_status status = read_token(c, &options.token);
+  return status ? status : leat_client_new(&c->server, c->endpoint, &options, &c->err);
+}
+
+// {"error": {"message": ...}} and {"error": "text"}; the answer as it is otherwise.
+static leat_status read_refusal(client *c, const leat_answer *answer) {
+  leat_jnode *tree = NULL;
+  leat_json_tree(&tree, &c->arena, answer->body, "the answer", NULL);
+  const leat_jnode *error = leat_jnode_get(tree, "error");
+  leat_str message = leat_jnode_str(error), whole = answer->body;
+  if (!message.len) message = leat_jnode_str(leat_jnode_get(error, "message"));
+  if (!message.len) message = leat_str_strip(leat_str_cut(&whole, '\n'), LEAT_STR("\r"));
+  leat_status status = leat_status_of_http(answer->status);
+  if (!status) status = LEAT_UNKNOWN;
+  if (message.len) return leat_error_set(&c->err, status, LEAT_STR_FMT, LEAT_STR_ARG(message));
+  return leat_error_set(&c->err, status, "%s: HTTP %d %s", c->endpoint, answer->status,
+                        leat_http_reason(answer->status));
+}
+
+leat_status client_ask(client *c, const char *method, const char *path, leat_str body,
+                       leat_str *out) {
+  leat_answer answer;
+  leat_status status = open_server(c);
+  if (!status)
+    status = leat_client_ask(c->server, method, path, body.len ? "application/json" : NULL, body,
+                             &answer, &c->err);
+  if (status) return status;
+  if (answer.status < 200 || answer.status > 299) return read_refusal(c, &answer);
+  *out = answer.body;
+  return LEAT_OK;
+}
+
+static leat_status call_here(client *c, const char *method, const char *path, leat_str body,
+                             leat_buf *reply) {
+  leat_mlengine_request request = {.method = leat_str_of(method), .body = body};
+  request.query = leat_str_of(path);
+  request.path = leat_str_cut(&request.query, '?');
+  leat_status status = client_registry(c);
+  leat_mlengine m = {.registry = c->registry};
+  return status ? status : leat_mlengine_call(&m, &request, reply, &c->err);
+}
+
 leat_status client_call(client *c, const char *method, const char *path, leat_jnode *body,
                         leat_jnode **out) {
   leat_buf reply = {0};
   const char *text = body ? leat_jnode_print(&c->arena, body) : "";
-  leat_str query = leat_str_of(client_path(c, "/v1/projects/%s%s", c->project, path));
-  leat_mlengine_request request = {.method = leat_str_of(method), .body = leat_str_of(text)};
-  request.path = leat_str_cut(&query, '?');
-  request.query = query;
-  leat_status status = text ? client_registry(c) : client_no_memory(c);
-  leat_mlengine m = {.registry = c->registry};
-  if (!status) status = leat_mlengine_call(&m, &request, &reply, &c->err);
-  if (!status)
-    status = leat_json_tree(out, &c->arena, leat_buf_view(&reply), "the answer", &c->err);
+  const char *whole = client_path(c, "/v1/projects/%s%s", c->project, path);
+  leat_str answer = {0};
+  leat_status status = text ? LEAT_OK : client_no_memory(c);
+  if (!status && c->endpoint)
+    status = client_ask(c, method, whole, leat_str_of(text), &answer);
+  else if (!status) {
+    status = call_here(c, method, whole, leat_str_of(text), &reply);
+    answer = leat_buf_view(&reply);
+  }
+  if (!status) status = leat_json_tree(out, &c->arena, answer, "the answer", &c->err);
   leat_buf_deinit(&reply);
   return status;
 }
@@ -110,8 +171,8 @@ leat_status client_wait(client *c, leat_jnode *operation, const char *message, l
   leat_status status = poll_operation(c, &operation, true);
   leat_jnode *error = leat_jnode_get(operation, "error");
   if (!status && error) {
-    leat_str code = leat_jnode_get(error, "code") ? leat_jnode_get(error, "code")->text
-                                                  : (leat_str){"2", 1};
+    leat_str code =
+        leat_jnode_get(error, "code") ? leat_jnode_get(error, "code")->text : (leat_str){"2", 1};
     status = (leat_status)atoi(code.ptr);
     leat_error_set(&c->err, status, "%s", leat_jnode_c(error, "message"));
   }
@@ -200,6 +261,7 @@ void client_init(client *c, args *a) {
 }
 
 void client_deinit(client *c) {
+  leat_client_free(c->server);
   leat_registry_close(c->registry);
   leat_arena_deinit(&c->arena);
 }

@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/show.h"
+#include "net/client.h"
 #include "registry/registry.h"
 
 // clang-format off
@@ -29,6 +30,7 @@ typedef struct client {
   const char *project;
   const char *endpoint;     // NULL: the registry
   leat_registry *registry;  // opened on first use
+  leat_client *server;      // likewise
 
   leat_arena arena;
   leat_error err;
@@ -46,6 +48,10 @@ void client_deinit(client *c);
 int client_run(args *a, const verb *verbs);
 leat_status client_registry(client *c);
 
+// Asks the server at --endpoint: path from "/" on. A refusal is an error with its message, whatever
+// the dialect it is in. *out is valid until the next call; a JSON document.
+leat_status client_ask(client *c, const char *method, const char *path, leat_str body,
+                       leat_str *out);
 // Calls a method of ML Engine: path below /v1/projects/P. body NULL: none.
 leat_status client_call(client *c, const char *method, const char *path, leat_jnode *body,
                         leat_jnode **out);
@@ -61,6 +67,11 @@ leat_status client_show_list(client *c, const leat_jnode *list, const char *othe
 leat_status client_confirm(client *c, const char *what);
 const char *client_get(const client *c, const char *name);  // args_get
 leat_status client_no_memory(client *c);
+
+// --- Predictions --------------------------------------------------------------------------------
+leat_status read_stdin(leat_buf *text, leat_error *err);
+// Those of --model at --endpoint, for the instances of the options or of standard input.
+leat_status predict_remote(client *c);
 
 // --- Resources out of options -------------------------------------------------------------------
 // --description and --labels.

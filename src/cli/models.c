@@ -32,8 +32,9 @@ static leat_status models_create(client *c, const char *name) {
 static leat_status models_list(client *c, const char *word) {
   leat_jnode *list;
   leat_status status = client_list(c, "/models", "models", &list);
-  return status ? status
-                : client_show_list(c, list, "table(name.basename(),defaultVersion.name.basename())");
+  return status
+             ? status
+             : client_show_list(c, list, "table(name.basename(),defaultVersion.name.basename())");
 }
 
 static leat_status models_describe(client *c, const char *name) {
@@ -45,8 +46,7 @@ static leat_status models_describe(client *c, const char *name) {
 static leat_status models_delete(client *c, const char *name) {
   leat_jnode *op;
   leat_status status = client_confirm(c, client_path(c, "model [%s]", name));
-  if (!status)
-    status = client_call(c, "DELETE", client_path(c, "/models/%s", name), NULL, &op);
+  if (!status) status = client_call(c, "DELETE", client_path(c, "/models/%s", name), NULL, &op);
   return status ? status : client_wait(c, op, client_path(c, "Deleting model [%s]", name), NULL);
 }
 
@@ -57,22 +57,19 @@ static leat_status models_update(client *c, const char *name) {
   leat_status status = patch ? client_changes(c, path, patch, &mask) : client_no_memory(c);
   if (!status && !mask.len) fprintf(stderr, "No update to perform.\n");
   if (!status && mask.len) {
-    status = client_call(c, "PATCH", client_path(c, "%s?updateMask=%s", path, mask.ptr), patch,
-                         &op);
-    if (!status)
-      status = client_wait(c, op, client_path(c, "Updating model [%s]", name), &made);
+    status =
+        client_call(c, "PATCH", client_path(c, "%s?updateMask=%s", path, mask.ptr), patch, &op);
+    if (!status) status = client_wait(c, op, client_path(c, "Updating model [%s]", name), &made);
   }
   leat_buf_deinit(&mask);
   return status ? status : client_show(c, made, "none");
 }
 
 static int run_models(args *a) {
-  static const verb verbs[] = {{"create", "MODEL", models_create},
-                               {"list", NULL, models_list},
-                               {"describe", "MODEL", models_describe},
-                               {"update", "MODEL", models_update},
-                               {"delete", "MODEL", models_delete},
-                               {0}};
+  static const verb verbs[] = {
+      {"create", "MODEL", models_create},     {"list", NULL, models_list},
+      {"describe", "MODEL", models_describe}, {"update", "MODEL", models_update},
+      {"delete", "MODEL", models_delete},     {0}};
   return client_run(a, verbs);
 }
 

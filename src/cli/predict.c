@@ -17,7 +17,8 @@ static const option predict_options[] = {
     {"--model-dir", OPTION_VALUE, "DIR", "a saved model", NULL},
     {"--job-dir", OPTION_VALUE, "DIR", "a job: its newest export", NULL},
     {"--json-instances", OPTION_VALUE, "FILE", "one JSON object a line, or one document", NULL},
-    {"--text-instances", OPTION_VALUE, "FILE", "CSV with a header line", NULL},
+    {"--text-instances", OPTION_VALUE, "FILE",
+     "CSV with a header line; with --endpoint a text a line", NULL},
     {"--tfrecord-instances", OPTION_VALUE, "FILE", "TFRecords of tf.Example", NULL},
     {"--delimiter", OPTION_VALUE, "C", "between fields of the CSV; tab is \\t [,]", NULL},
     {"--comment", OPTION_VALUE, "C", "lines of the CSV that start with it are skipped", NULL},
@@ -267,7 +268,7 @@ static leat_status find_model(client *c, char **dir) {
   return *dir ? LEAT_OK : client_no_memory(c);
 }
 
-static leat_status read_stdin(leat_buf *text, leat_error *err) {
+leat_status read_stdin(leat_buf *text, leat_error *err) {
   char piece[65536];
   size_t got;
   while ((got = fread(piece, 1, sizeof piece, stdin)) > 0) leat_buf_add(text, piece, got);
@@ -330,10 +331,12 @@ static int run_predict(args *a) {
   if (ways != 1) return usage_error(a, "one of --model, --model-dir and --job-dir is needed");
   if (a->words.count) return usage_error(a, "'%s' is not expected", a->words.at[0]);
   client_init(&c, a);
-  leat_status status = find_model(&c, &dir);
+  if (c.endpoint && !client_get(&c, "--model"))
+    return usage_error(a, "--endpoint goes with --model");
+  leat_status status = c.endpoint ? predict_remote(&c) : find_model(&c, &dir);
   if (status) p.err = c.err;
-  if (!status) status = prepare(&p, dir);
-  if (!status) status = predict_all(&p);
+  if (!status && !c.endpoint) status = prepare(&p, dir);
+  if (!status && !c.endpoint) status = predict_all(&p);
   leat_exec_free(p.exec);
   leat_model_free(p.model);
   leat_columns_deinit(&p.columns);

@@ -94,9 +94,7 @@ static leat_status make_version(client *c, const char *name, leat_jnode **versio
     const char *text = client_get(c, fields[i][0]);
     leat_buf upper = {0};
     for (const char *at = text; at && *at; at++)  // gcloud takes "scikit-learn"
-      leat_buf_char(&upper, *at == '-'                  ? '_'
-                            : *at >= 'a' && *at <= 'z' ? (char)(*at - 32)
-                                                       : *at);
+      leat_buf_char(&upper, *at == '-' ? '_' : *at >= 'a' && *at <= 'z' ? (char)(*at - 32) : *at);
     good = put_text(c, *version, fields[i][1], text && i == 1 ? upper.ptr : text);
     leat_buf_deinit(&upper);
   }
@@ -110,9 +108,8 @@ static leat_status versions_create(client *c, const char *name) {
   leat_status status = need_model(c);
   if (!status) status = make_version(c, name, &version);
   if (!status)
-    status = client_call(c, "POST",
-                         client_path(c, "/models/%s/versions", client_get(c, "--model")), version,
-                         &op);
+    status = client_call(c, "POST", client_path(c, "/models/%s/versions", client_get(c, "--model")),
+                         version, &op);
   if (status) return status;
   if (client_get(c, "--async")) return client_show(c, op, "yaml");
   status = client_wait(c, op, "Creating version (this might take a few minutes)...", &made);
@@ -125,8 +122,7 @@ static leat_status versions_list(client *c, const char *word) {
   if (!status)
     status = client_list(c, client_path(c, "/models/%s/versions", client_get(c, "--model")),
                          "versions", &list);
-  return status ? status
-                : client_show_list(c, list, "table(name.basename(),deploymentUri,state)");
+  return status ? status : client_show_list(c, list, "table(name.basename(),deploymentUri,state)");
 }
 
 static leat_status versions_describe(client *c, const char *name) {
@@ -166,8 +162,7 @@ static leat_status versions_update(client *c, const char *name) {
   if (!status && mask.len) {
     const char *path = client_path(c, "%s?updateMask=%s", version_path(c, name), mask.ptr);
     status = client_call(c, "PATCH", path, patch, &op);
-    if (!status)
-      status = client_wait(c, op, client_path(c, "Updating version [%s]", name), &made);
+    if (!status) status = client_wait(c, op, client_path(c, "Updating version [%s]", name), &made);
   }
   leat_buf_deinit(&mask);
   return status ? status : client_show(c, made, "none");

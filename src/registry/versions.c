@@ -89,8 +89,7 @@ static leat_status query_versions(leat_registry *r, const char *project, const c
   int64_t id;
   if (!model && !project)
     return leat_db_query(r->db, rows, err,
-                         VERSION_COLUMNS
-                         "WHERE v.state = ?1 ORDER BY m.project, m.name, v.number",
+                         VERSION_COLUMNS "WHERE v.state = ?1 ORDER BY m.project, m.name, v.number",
                          "i", (int64_t)LEAT_VERSION_READY);
   if (!model)
     return leat_db_query(r->db, rows, err,

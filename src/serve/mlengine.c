@@ -65,9 +65,8 @@ bool leat_mlengine_predicts(leat_str path, leat_mlengine_target *out) {
       !leat_str_eq(part[1], LEAT_STR("v1")) || !leat_str_eq(part[2], LEAT_STR("projects")) ||
       !leat_str_eq(part[4], LEAT_STR("models")))
     return false;
-  *out = (leat_mlengine_target){.project = part[3],
-                                .model = part[5],
-                                .version = versioned ? part[7] : empty};
+  *out = (leat_mlengine_target){
+      .project = part[3], .model = part[5], .version = versioned ? part[7] : empty};
   out->name = (leat_str){part[2].ptr, (size_t)(part[5].ptr + part[5].len - part[2].ptr)};
   return part[3].len && part[5].len && (!versioned || part[7].len);
 }

@@ -30,7 +30,7 @@ leat_status leat_mlengine_call(const leat_mlengine *m, const leat_mlengine_reque
 
 // What a prediction asks for: views of the path. false: the path is none of a prediction.
 typedef struct leat_mlengine_target {
-  leat_str name;     // "projects/P/models/M"
+  leat_str name;  // "projects/P/models/M"
   leat_str project, model;
   leat_str version;  // empty = the default
 } leat_mlengine_target;

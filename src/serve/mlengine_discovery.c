@@ -36,9 +36,10 @@ static void put_enum(doc *d, leat_str values) {
 // The members of a schema that say what a kind is.
 static void put_kind(doc *d, const char *kind) {
   static const char *const plain[][3] = {
-      {"string", "string", NULL},   {"boolean", "boolean", NULL},     {"int32", "integer", "int32"},
-      {"int64", "string", "int64"}, {"double", "number", "double"},   {"bytes", "string", "byte"},
-      {"any", "any", NULL},         {"timestamp", "string", "google-datetime"}};
+      {"string", "string", NULL},     {"boolean", "boolean", NULL},
+      {"int32", "integer", "int32"},  {"int64", "string", "int64"},
+      {"double", "number", "double"}, {"bytes", "string", "byte"},
+      {"any", "any", NULL},           {"timestamp", "string", "google-datetime"}};
   leat_str k = leat_str_of(kind);
   if (leat_str_starts(k, LEAT_STR("ref:")))
     text(d, "$ref", full_type(leat_str_of(kind + 4)));
