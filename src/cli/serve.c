@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/cli.h"
 #include "formats/number.h"
-#include "serve/serve.h"
+#include "serve/mlengine_server.h"
 
 #include <malloc.h>
 #include <signal.h>
@@ -10,6 +10,8 @@
 #include <stdlib.h>
 
 static const option serve_options[] = {
+    {"--registry", OPTION_VALUE, "DIR", "the models of a registry; changes are followed", NULL},
+    {"--project", OPTION_VALUE, "P", "of the registry, for the other dialects [local]", NULL},
     {"--model_base_path", OPTION_VALUE, "DIR", "versions of one model, DIR/1, DIR/2, ...", NULL},
     {"--model_name", OPTION_VALUE, "NAME", "of that model [default]", NULL},
     {"--model_config_file", OPTION_VALUE, "FILE", "a model_config_list of several models", NULL},
@@ -249,20 +251,35 @@ static int serve(server_args *s) {
   return EXIT_GOOD;
 }
 
+// The registry's models, and ML Engine's API on them.
+static int serve_registry(server_args *s, const char *dir) {
+  leat_registry *registry = NULL;
+  leat_mlengine_server *ml = NULL;
+  leat_status status = leat_registry_open(&registry, dir, NULL, &s->err);
+  if (!status)
+    status = leat_mlengine_server_new(&ml, registry, args_get(s->a, "--project"), &s->err);
+  if (!status) s->options.extension = leat_mlengine_server_extension(ml);
+  int code = status ? fail_with(s->a, &s->err) : serve(s);
+  leat_mlengine_server_free(ml);
+  leat_registry_close(registry);
+  return code;
+}
+
 static int run_serve(args *a) {
   server_args s = {.a = a, .options = {.note = say}};
+  const char *registry = args_get(a, "--registry");
   if (a->words.count) return usage_error(a, "'%s' is not expected", a->words.at[0]);
-  if (!args_get(a, "--model_base_path") == !args_get(a, "--model_config_file"))
-    return usage_error(a, "one of --model_base_path and --model_config_file is needed");
+  if (!!registry + !!args_get(a, "--model_base_path") + !!args_get(a, "--model_config_file") != 1)
+    return usage_error(a, "one of --registry, --model_base_path and --model_config_file is needed");
   if (!read_options(&s)) return usage_error(a, "%s", s.err.message);
   if (!read_batching(&s)) return fail_with(a, &s.err);
-  return serve(&s);
+  return registry ? serve_registry(&s, registry) : serve(&s);
 }
 
 const command command_serve = {"serve",
-                               "--model_base_path DIR | --model_config_file FILE [options]",
-                               "Serves models over HTTP and gRPC: TensorFlow Serving's APIs and "
-                               "the Open Inference Protocol's.",
+                               "--registry DIR | --model_base_path DIR | --model_config_file FILE [options]",
+                               "Serves models over HTTP and gRPC: TensorFlow Serving's APIs, the "
+                               "Open Inference Protocol's, and of a registry ML Engine's.",
                                serve_options,
                                false,
                                run_serve};
