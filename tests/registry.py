@@ -17,13 +17,15 @@ failures = 0
 
 
 class Registry:
-    """Commands on one registry directory."""
+    """Commands on one registry directory, or on the server that has it."""
 
-    def __init__(self, d, name="reg", **env):
+    def __init__(self, d, name="reg", endpoint=None, **env):
         self.dir, self.registry, self.env = d, d / name, dict(os.environ, LEAT_REGISTRY=str(d / name), **env)
+        self.endpoint = ["--endpoint", endpoint] if endpoint else []
 
     def __call__(self, *args, stdin=None):
-        return subprocess.run([LEAT, *map(str, args)], cwd=self.dir, input=stdin, env=self.env, capture_output=True, text=True, timeout=120)
+        remote = self.endpoint if "--job-dir" not in args else []
+        return subprocess.run([LEAT, *map(str, args), *remote], cwd=self.dir, input=stdin, env=self.env, capture_output=True, text=True, timeout=120)
 
     def json(self, *args):
         done = self(*args, "--format", "json")
@@ -64,7 +66,7 @@ def story(d, r):
     version = r.json("versions", "describe", "v1", "--model", "census")
     check("a version tells its lineage", version["lineage"]["step"] == 60 and version["lineage"]["seed"] == 1 and
           version["lineage"]["data"][0] == {"file": "train.csv", "bytes": (d / "train.csv").stat().st_size}, version)
-    files = sorted(p.relative_to(d / "object") for p in (shutil.copytree(r.registry / "objects" / version["contentHash"], d / "object")).rglob("*") if p.is_file())
+    files = sorted(p.relative_to(d / "object") for p in (shutil.copytree(r.registry / "objects" / version["contentHash"], d / "object", dirs_exist_ok=True)).rglob("*") if p.is_file())
     listed = subprocess.run(["sha256sum", *map(str, files)], cwd=d / "object", capture_output=True).stdout
     check("its hash is that of sha256sum's list", subprocess.run(["sha256sum"], input=listed, capture_output=True).stdout.split()[0].decode() == version["contentHash"])
     done = r("versions", "describe", "v1", "--model", "census")
@@ -131,14 +133,14 @@ def errors(d, r):
     prints("no origin", r("versions", "create", "v4", "--model", "census"), 1, "", "--origin is needed")
     prints("an origin that is not there", r("versions", "create", "v4", "--model", "census", "--origin", "nowhere"), 1, "", "nowhere: cannot find the model: No such file")
     prints("an origin elsewhere", r("versions", "create", "v4", "--model", "census", "--origin", "gs://bucket/x"), 1, "", "'gs://bucket/x' is not a directory of this machine")
-    (d / "empty").mkdir()
+    (d / "empty").mkdir(exist_ok=True)
     prints("an origin without a model", r("versions", "create", "bad", "--model", "census", "--origin", "empty"), 1, "", r"\.+failed\.\n.*empty: not a saved model, and nothing exported yet")
     bad = r.json("versions", "describe", "bad", "--model", "census")
     check("a failure is kept", bad["state"] == "FAILED" and "not a saved model" in bad["errorMessage"], bad)
     prints("a failed version does not predict", r("predict", "--model", "census", "--version", "bad", "--json-instances", "one.json"), 1, "", "'bad' of model 'census' is FAILED")
     prints("it is no default", r("versions", "set-default", "bad", "--model", "census"), 1, "", "is FAILED, not READY")
     prints("it can be deleted", r("versions", "delete", "bad", "--model", "census"), 0)
-    shutil.copytree(next((r.registry / "objects").iterdir()), d / "torn")
+    shutil.copytree(next((r.registry / "objects").iterdir()), d / "torn", dirs_exist_ok=True)
     weights = d / "torn" / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
     prints("damaged weights", r("versions", "create", "torn", "--model", "census", "--origin", "torn"), 1, "", "weights.safetensors")

@@ -32,6 +32,7 @@ def shelves(build):
         "printed.py",
         "registry.py",
         "registry_kill.py",
+        "mlengine.py",
         "net.py",
         "serve.py",
     ]

@@ -37,7 +37,8 @@ static bool match(const char *path, const char *pattern, leat_str at[ML_NAMES], 
     if (*path != *pattern) return false;
   if (!*pattern) return !*path;
   bool deep = pattern[1] == '*';
-  for (const char *end = path; *end && (deep || *end != '/');) {
+  bool colons = deep || count == 0;  // a project's name may have one, and the rest none
+  for (const char *end = path; *end && (deep || *end != '/') && (colons || *end != ':');) {
     end++;
     if (!match(end, pattern + 1 + deep, at, count + 1)) continue;
     if (count < ML_NAMES) at[count] = (leat_str){path, (size_t)(end - path)};

@@ -146,6 +146,7 @@ static void wait_turn(leat_mlengine_server *s) {
   until.tv_sec += TURN_WAIT_MS / 1000;
   pthread_mutex_lock(&s->lock);
   int64_t mine = ++s->asked;
+  leat_serve_wake(s->serve);
   int late = 0;
   while (s->served < mine && !late && !s->stop)
     late = pthread_cond_timedwait(&s->turned, &s->lock, &until);
@@ -208,7 +209,8 @@ static leat_status find_version(const leat_mlengine_server *s, leat_models *mode
   leat_str name = own ? t->model : t->name;
   leat_status status = leat_models_get(models, name, t->version, out, err);
   // Versions go by their names here, not by numbers or labels.
-  if (status || !t->version.len || leat_str_eq(leat_str_of((*out)->name), t->version)) return status;
+  if (status || !t->version.len || leat_str_eq(leat_str_of((*out)->name), t->version))
+    return status;
   leat_version_release(*out);
   return leat_error_set(err, LEAT_NOT_FOUND, "no version '" LEAT_STR_FMT "'",
                         LEAT_STR_ARG(t->version));
@@ -245,17 +247,19 @@ static void predict_late(leat_mlengine_server *s, leat_exchange *x) {
     leat_serve_predict(s->serve, x, version, &style);
     return;
   }
-  const char *project = leat_arena_str(&arena, t.project),
-             *model = leat_arena_str(&arena, t.model), *name = leat_arena_str(&arena, t.version);
+  const char *project = leat_arena_str(&arena, t.project), *model = leat_arena_str(&arena, t.model),
+             *name = leat_arena_str(&arena, t.version);
   leat_error told = {0};
   if (project && model && name)
     status = leat_registry_model_get(s->registry, project, model, &arena, &m, &told);
   if (!status && !name[0] && !*(name = m.default_version))
     status = leat_error_set(&told, LEAT_FAILED_PRECONDITION,
-                            "Field: name Error: Model '%s' has no default version.", model);
-  if (!status) status = leat_registry_version_get(s->registry, project, model, name, &arena, &v, &told);
+                            "Field: name Error: model '%s' has no default version", model);
+  if (!status)
+    status = leat_registry_version_get(s->registry, project, model, name, &arena, &v, &told);
   if (!status && v.state != LEAT_VERSION_READY)
-    leat_error_set(&told, LEAT_FAILED_PRECONDITION, "Field: name Error: Version '%s' is %s.", name,
+    leat_error_set(&told, LEAT_FAILED_PRECONDITION,
+                   "Field: name Error: version '%s' of model '%s' is %s", name, model,
                    leat_version_state_name(v.state));
   answer_error(x, told.status ? &told : &err, (leat_str){0});
   leat_arena_deinit(&arena);
@@ -378,8 +382,8 @@ static bool handle(void *context, leat_serve *serve, leat_exchange *x) {
   leat_mlengine_target t;
   if (!leat_str_starts(x->path, LEAT_STR("/v1/projects/"))) return discover(x);
   if (read_target(x, room, &t)) return predict(s, serve, x, &t);
-  bool reads = is_get(x) || leat_str_eq(leat_exchange_field(x, "x-http-method-override"),
-                                        LEAT_STR("GET"));
+  bool reads =
+      is_get(x) || leat_str_eq(leat_exchange_field(x, "x-http-method-override"), LEAT_STR("GET"));
   if (is_allowed(serve, x, reads ? LEAT_ROLE_PREDICTOR : LEAT_ROLE_ADMIN)) enqueue(s, x);
   return true;
 }

@@ -1,5 +1,4 @@
-// ML Engine v1 on a running server: requests, creations, and the table of models kept as the
-// registry is.
+// ML Engine v1 on a running server; its table of models follows the registry.
 // SPDX-License-Identifier: Apache-2.0
 //
 // Predictions are answered on the I/O threads, out of the table alone. All other requests queue for

@@ -250,6 +250,12 @@ static void turn(leat_serve *s, int64_t *polled_ms, int64_t *read_ms, leat_error
   leat__health_tell(s, false);
 }
 
+void leat_serve_wake(leat_serve *s) {
+  pthread_mutex_lock(&s->lock);
+  pthread_cond_signal(&s->wake);
+  pthread_mutex_unlock(&s->lock);
+}
+
 static void *control(void *of) {
   leat_serve *s = of;
   int64_t polled = leat_clock_ns() / 1000000, read = polled;

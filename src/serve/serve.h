@@ -52,6 +52,7 @@ leat_status leat_serve_read_batching(const char *path, leat_serve_options *optio
 leat_server *leat_serve_server(leat_serve *serve);
 leat_models *leat_serve_models(leat_serve *serve);
 const leat_serve_options *leat_serve_settings(const leat_serve *serve);
+void leat_serve_wake(leat_serve *serve);  // the control thread looks now; any thread
 void leat_serve_stop(leat_serve *serve);  // drains; NULL allowed
 
 // --- For dialects -------------------------------------------------------------------------------
