@@ -7,6 +7,8 @@ import json
 import os
 import pathlib
 import re
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -247,6 +249,39 @@ def restart(d):
     check("SIGTERM ends it well", code == 0, err)
 
 
+def packages(d):
+    """What the Dockerfile starts, with its environment; the unit; the example."""
+    file = (cli.ROOT / "packaging" / "Dockerfile").read_text()
+    words = [w.replace("/mnt/models", str(d / "mounted")) for w in json.loads(re.search(r"^CMD (.*)$", file, re.M)[1])]
+    job_export = d / "job" / "export" / "estimator"
+    shutil.copytree(job_export, d / "mounted")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    p = subprocess.Popen([cli.LEAT, *words], env=dict(os.environ, PORT=str(port)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    line = p.stdout.readline()
+    c = http.client.HTTPConnection("127.0.0.1", port)
+    c.request("GET", "/v2/models/model/ready")
+    check("the container's command serves /mnt/models at $PORT", line == f"listening on 0.0.0.0:{port}\n" and c.getresponse().status == 200, line)
+    c.close()
+    p.terminate()
+    p.communicate()
+    unit = cli.BUILD / "packaging" / "leat.service"
+    command = re.search(r"^ExecStart=\S+/leat (.*)$", unit.read_text(), re.M)[1].replace("/var/lib/leat", str(d)).replace("$LEAT_OPTIONS", "--port 0 --rest_api_port 0 --listen 127.0.0.1:0")
+    p = subprocess.Popen([cli.LEAT, *command.split()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    check("the unit's command serves", "listening on 127.0.0.1:" in p.stdout.readline())
+    p.terminate()
+    p.communicate()
+    if shutil.which("systemd-analyze"):
+        (d / "leat.service").write_text(re.sub(r"^ExecStart=\S+/leat", "ExecStart=" + cli.LEAT, unit.read_text(), flags=re.M))
+        done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(d / "leat.service")], capture_output=True, text=True)
+        ours = [line for line in done.stderr.splitlines() if "leat" in line]
+        check("systemd accepts the unit", not ours, ours)
+    if shutil.which("curl"):
+        done = subprocess.run([str(cli.ROOT / "examples/census/serve.sh"), str(cli.BUILD)], capture_output=True, text=True, timeout=300)
+        check("examples/census/serve.sh", done.returncode == 0 and done.stdout.endswith("the same bits, whichever way the person is asked about\n"), done)
+
+
 def verbs(d, s):
     """The tests of the verbs, on the server."""
     r = Registry(d, "served", s.url)
@@ -267,6 +302,7 @@ def main():
         others(d, s)
         s.stop()
         tokens(d)
+        packages(d)
         restart(d)
     return 1 if registry.failures else 0
 
