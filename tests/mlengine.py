@@ -147,6 +147,7 @@ def versions(d, s):
     refuses("a failed version", s.ask("POST", p + "/versions/bad:predict", one), 400, "FAILED_PRECONDITION", "'bad' of model 'm02' is FAILED")
     refuses("no deploymentUri", s.ask("POST", p + "/versions", {"name": "v2"}), 400, "INVALID_ARGUMENT", "Field: version.deployment_uri Error: Deployment URI must be set")
     refuses("a place elsewhere", s.ask("POST", p + "/versions", {"name": "v2", "deploymentUri": "gs://b/m"}), 400, "INVALID_ARGUMENT", "not a directory of this machine")
+    refuses("code of its own", s.ask("POST", p + "/versions", {"name": "v2", "deploymentUri": f"{d}/job", "packageUris": ["x.tar.gz"], "predictionClass": "x.Y"}), 400, "INVALID_ARGUMENT", "not run by this server")
     refuses("the default cannot go while there are others", s.ask("DELETE", p + "/versions/v1"), 400, "FAILED_PRECONDITION", "is the default of model")
     refuses("a model with versions", s.ask("DELETE", p), 400, "FAILED_PRECONDITION", "delete them first")
     s.wait(s.ask("POST", p + "/versions", {"name": "v2", "deploymentUri": f"{d}/job", "manualScaling": {"nodes": 2}, "acceleratorConfig": {"count": 1}})[1])

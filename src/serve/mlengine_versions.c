@@ -67,12 +67,26 @@ static leat_status find_origin(ml_call *c, const char **path) {
   return LEAT_OK;
 }
 
+// A version is a graph and its weights: what would come with code of its own is refused.
+static leat_status refuse_code(ml_call *c) {
+  static const char *const fields[][2] = {{"container", "version.container"},
+                                          {"packageUris", "version.package_uris"},
+                                          {"predictionClass", "version.prediction_class"}};
+  for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+    const leat_jnode *node = leat_jnode_get(c->body, fields[i][0]);
+    if (node && (node->count || node->text.len))
+      return ml_field_error(c, fields[i][1], "Code and containers are not run by this server.");
+  }
+  return LEAT_OK;
+}
+
 leat_status ml_versions_create(ml_call *c) {
   leat_creation *creation = NULL;
   leat_registry_version v = {.project = c->at[0], .model = c->at[1]};
   v.name = leat_jnode_c(c->body, "name");
   if (!v.name[0]) return ml_field_error(c, "version.name", "The version name must be set.");
-  leat_status status = find_origin(c, &v.origin);
+  leat_status status = refuse_code(c);
+  if (!status) status = find_origin(c, &v.origin);
   if (!status) status = ml_check_labels(c, "version.labels", leat_jnode_get(c->body, "labels"));
   if (!status && !(v.fields = fields_of(c, c->body))) status = ml_no_memory(c);
   if (!status) status = leat_registry_version_begin(c->m->registry, &v, &creation, c->err);
