@@ -256,17 +256,22 @@ def packages(d):
     words = [w.replace("/mnt/models", str(d / "mounted")) for w in json.loads(re.search(r"^CMD (.*)$", file, re.M)[1])]
     job_export = d / "job" / "export" / "estimator"
     shutil.copytree(job_export, d / "mounted")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    p = subprocess.Popen([cli.LEAT, *words], env=dict(os.environ, PORT=str(port)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    line = p.stdout.readline()
+    for _ in range(5):  # a port that was free may be taken meanwhile
+        with socket.socket() as free:
+            free.bind(("0.0.0.0", 0))
+            port = free.getsockname()[1]
+        p = subprocess.Popen([cli.LEAT, *words], env=dict(os.environ, PORT=str(port)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        line = p.stdout.readline()
+        if line:
+            break
+        p.communicate()
     c = http.client.HTTPConnection("127.0.0.1", port)
-    c.request("GET", "/v2/models/model/ready")
-    check("the container's command serves /mnt/models at $PORT", line == f"listening on 0.0.0.0:{port}\n" and c.getresponse().status == 200, line)
+    if line:
+        c.request("GET", "/v2/models/model/ready")
+    good = line == f"listening on 0.0.0.0:{port}\n" and c.getresponse().status == 200
     c.close()
     p.terminate()
-    p.communicate()
+    check("the container's command serves /mnt/models at $PORT", good, (line, p.communicate()))
     unit = cli.BUILD / "packaging" / "leat.service"
     command = re.search(r"^ExecStart=\S+/leat (.*)$", unit.read_text(), re.M)[1].replace("/var/lib/leat", str(d)).replace("$LEAT_OPTIONS", "--port 0 --rest_api_port 0 --listen 127.0.0.1:0")
     p = subprocess.Popen([cli.LEAT, *command.split()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
