@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Real TensorFlow and TensorBoard against Leat: `make interop`. Installs them from PyPI into build/interop on first use."""
+"""Real TensorFlow and TensorBoard, and real clients of prediction servers, against Leat: `make interop`. Installs them from PyPI into build/interop
+on first use."""
 # SPDX-License-Identifier: Apache-2.0
 import os
 import pathlib
@@ -30,6 +31,7 @@ def main():
     env = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0", PYTHONPATH=str(HERE.parent))
     for script in sorted(HERE.glob("test_*.py")):
         failed |= subprocess.run([python, script, BUILD], env=env).returncode
+    failed |= subprocess.run([sys.executable, HERE / "serving.py", BUILD]).returncode
     return failed
 
 
