@@ -18,7 +18,7 @@ import venv
 
 HERE = pathlib.Path(__file__).resolve().parent
 PACKAGES = ["google-api-python-client==2.151.0", "grpcio==1.67.1", "grpcio-health-checking==1.62.3", "grpcio-reflection==1.62.3",
-            "tritonclient[http,grpc]==2.51.0", "kserve==0.14.1", "schemathesis==3.38.10", "tensorflow-cpu==2.15.1"]
+            "tritonclient[http,grpc]==2.51.0", "kserve==0.14.1", "schemathesis==3.38.10", "hypothesis==6.115.3", "tensorflow-cpu==2.15.1"]
 ALONE = ["tensorflow-serving-api==2.15.1"]  # which asks for tensorflow by another name
 WANTED = "import googleapiclient, grpc_health, grpc_reflection, tritonclient.grpc, schemathesis, tensorflow_serving.apis"
 ROWS = [{"a": 3.5, "b": 2.0, "c": "p", "d": "w1"}, {"a": 0.25, "b": 4.0, "c": "r", "d": "w9"}, {"a": -1.0, "b": 0.0, "c": "", "d": "Zürich"}]
