@@ -111,6 +111,7 @@ def same_seed_same_bits(d):
     check("graph show --stage fuse", leat("graph", "show", next((d / "native/export/estimator").iterdir()), "--stage", "fuse", cwd=d), 0, r"group \d+ dot: ", where="stdout")
     check("graph show --stage c", leat("graph", "show", next((d / "native/export/estimator").iterdir()), "--stage", "c", cwd=d), 0, r"leat_dot_run\(v, ", where="stdout")
     profiled(d)
+    built_ahead(d)
     check("the best kernels = the base kernels", leat("ckpt", "diff", "one/ckpt-60", "isa/ckpt-60", cwd=d), 0, " 0 differences", where="stdout")
 
 
@@ -125,6 +126,29 @@ def profiled(d):
         good = len(events) > 100 and ordered and all(e["ph"] == "X" and e["dur"] >= 0 for e in events) and any(e["args"]["flops"] > 0 for e in events)
         check(f"its trace, {engine}: {len(events)} events", leat("version", cwd=d), 0 if good else 9)
         check(f"its bits, {engine}", leat("ckpt", "diff", "one/ckpt-60", job / "ckpt-60", cwd=d), 0, " 0 differences", where="stdout")
+
+
+def built_ahead(d):
+    """Native code inside a saved model runs where it is trusted, without a compiler; else nothing of it is touched."""
+    done = leat("export", "model.yaml", "--job-dir", "one", "--aot", "native", "sse2", cwd=d)
+    check("leat export --aot", done, 0, where="stdout")
+    model = pathlib.Path(done.stdout.strip())
+    objects = sorted((d / model / "native").glob("*/*.so"))
+    check("objects of two instruction sets", leat("version", cwd=d), 0 if len({o.parent.name for o in objects}) == 2 else 9)
+    line = json.dumps({"a": 1.5, "b": 2, "c": "p", "d": "w1"}) + "\n"
+    env = dict(os.environ, LEAT_CC="/bin/false", LEAT_CACHE_DIR=str(d / "none"), LD_DEBUG="files")
+    for name, *trust in (("not asked for",), ("trusted", "--trust-native-code")):
+        maps = subprocess.run([LEAT, "predict", "--model-dir", model, "--json-instances", "/dev/stdin", "--format", "json", *trust], cwd=d, input=line, env=env, capture_output=True, text=True)
+        check(f"predicts, {name}", maps, 0, where="stdout")
+        line_of = maps.stdout if name == "not asked for" else line_of
+        check(f"loaded or not, {name}", leat("version", cwd=d), 0 if ("/native/" in maps.stderr) == (name == "trusted") else 9)
+        check(f"the same bits, {name}", leat("version", cwd=d), 0 if maps.stdout == line_of else 9)
+    for o in objects:
+        o.write_bytes(o.read_bytes()[:-30])
+    done = subprocess.run([LEAT, "predict", "--model-dir", model, "--json-instances", "/dev/stdin", "--format", "json", "--trust-native-code"], cwd=d, input=line, env=env, capture_output=True, text=True)
+    check("a cut object is not run", done, 0, where="stdout")
+    check("the same bits, cut", leat("version", cwd=d), 0 if done.stdout == line_of else 9)
+    check("--aot of an unknown instruction set", leat("export", "model.yaml", "--job-dir", "one", "--aot", "avx3", cwd=d), 1, "not 'avx3'")
 
 
 def every_format(d):

@@ -37,6 +37,9 @@ typedef struct leat_exec_options {  // all zero is the default
   int threads;                      // 0 or 1 = the caller alone
   bool check_numerics;              // fail at the first NaN or infinity and name the node
   bool profile;                     // time each group of native code, or each node
+  // A folder of native code that `leat export --aot` built, which is trusted: it runs in this
+  // process. NULL: none. Must outlive the exec.
+  const char *prebuilt;
   // What the print op calls; NULL drops the values.
   void (*print)(void *context, const char *message, const leat_tensor *value);
   void *context;

@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/inspect.h"
 #include "engine/native.h"
+#include "engine/vec.h"
 
 static const option options[] = {
     {"-o", OPTION_VALUE, "DIR", "where the files go (made if need be)", NULL},
@@ -37,6 +38,42 @@ static leat_status write_units(args *a, const leat_graph *graph, const char *dir
   return status;
 }
 
+// --- Ahead
+// ---------------------------------------------------------------------------------------- Native
+// code of each function of a saved model, for one instruction set.
+static leat_status build_for(leat_model *model, const char *dir, leat_str isa, leat_error *err) {
+  static const char *const known[] = {"sse2", "avx2", "avx512", "neon"};
+  const leat_graph *graph = leat_func_graph(leat_model_func(model));
+  const char *name = leat_str_eq(isa, LEAT_STR("native")) ? leat__vec()->isa : NULL;
+  for (int i = 0; !name && i < 4; i++)
+    if (leat_str_eq(isa, leat_str_of(known[i]))) name = known[i];
+  if (!name)
+    return leat_error_set(err, LEAT_INVALID_ARGUMENT,
+                          "--aot is native, sse2, avx2, avx512 or neon, not '" LEAT_STR_FMT "'",
+                          LEAT_STR_ARG(isa));
+  for (size_t i = 0; i < leat_graph_func_count(graph); i++) {
+    leat_status status = leat__native_ahead(leat_graph_func_at(graph, i), dir, name, err);
+    if (status && status != LEAT_UNIMPLEMENTED) return status;
+  }
+  return LEAT_OK;
+}
+
+leat_status compile_ahead(const char *path, const char *isas, leat_error *err) {
+  leat_model *model = NULL;
+  char *dir = leat_path_join(path, "native");
+  leat_status status = dir ? leat_model_load(&model, path, err) : leat__oom(err, strlen(path));
+  leat_str rest = leat_str_strip(leat_str_of(isas), LEAT_STR("[]"));
+  while (!status && rest.len) {
+    leat_str isa = leat_str_strip(leat_str_cut(&rest, ','), LEAT_STR(" '"));
+    if (isa.len) status = build_for(model, dir, isa, err);
+  }
+  leat_model_free(model);
+  leat__free(dir);
+  return status;
+}
+
+// --- The command
+// ----------------------------------------------------------------------------------
 static int run_compile(args *a) {
   leat_error err = {0};
   graph_source from = {0};

@@ -25,6 +25,10 @@ void graph_source_close(graph_source *source);
 // By name; NULL: the last.
 leat_func *graph_source_func(const leat_graph *graph, const char *name, leat_error *err);
 
+// Puts native code of a saved model's functions beside it, into DIR/native. isas: a list as options
+// give it, "['avx2', 'sse2']"; native: this CPU's.
+leat_status compile_ahead(const char *model_dir, const char *isas, leat_error *err);
+
 // Prints the lines that only one of the graphs has and counts them.
 leat_status graph_diff(const leat_graph *a, const leat_graph *b, int *differences, leat_error *err);
 

@@ -16,6 +16,8 @@ static const option predict_options[] = {
     {"--version", OPTION_VALUE, "NAME", "another version of --model", NULL},
     {"--model-dir", OPTION_VALUE, "DIR", "a saved model", NULL},
     {"--job-dir", OPTION_VALUE, "DIR", "a job: its newest export", NULL},
+    {"--trust-native-code", OPTION_FLAG, "",
+     "run what `leat export --aot` built into the model: it runs as this process", NULL},
     {"--json-instances", OPTION_VALUE, "FILE", "one JSON object a line, or one document", NULL},
     {"--text-instances", OPTION_VALUE, "FILE",
      "CSV with a header line; with --endpoint a text a line", NULL},
@@ -33,6 +35,7 @@ typedef struct predictor {
   leat_model *model;
   leat_func *func;
   leat_exec *exec;
+  char *prebuilt;  // the model's native code, where it is trusted
   int inputs, outputs;
   leat_column *wanted;   // by input
   leat_columns columns;  // JSON instances of the batch at hand
@@ -320,7 +323,12 @@ static leat_status prepare(predictor *p, const char *dir) {
     if ((status = want_input(p, i))) return status;
   status = leat_columns_init(&p->columns, p->wanted, p->inputs, &p->err);
   if (status) return status;
-  return leat_exec_new(&p->exec, p->func, NULL, &p->err);
+  leat_exec_options options = {0};
+  if (args_get(p->a, "--trust-native-code")) {
+    if (!(p->prebuilt = leat_path_join(dir, "native"))) return leat__oom(&p->err, strlen(dir));
+    options.prebuilt = p->prebuilt;
+  }
+  return leat_exec_new(&p->exec, p->func, &options, &p->err);
 }
 
 static int run_predict(args *a) {
@@ -338,6 +346,7 @@ static int run_predict(args *a) {
   if (!status && !c.endpoint) status = prepare(&p, dir);
   if (!status && !c.endpoint) status = predict_all(&p);
   leat_exec_free(p.exec);
+  leat__free(p.prebuilt);
   leat_model_free(p.model);
   leat_columns_deinit(&p.columns);
   leat__free(p.wanted);

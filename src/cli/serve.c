@@ -26,6 +26,8 @@ static const option serve_options[] = {
     {"--tls-cert", OPTION_VALUE, "FILE", "certificate chain, PEM; TLS is spoken where asked", NULL},
     {"--tls-key", OPTION_VALUE, "FILE", "its key, PEM", NULL},
     {"--engine", OPTION_VALUE, "auto|interpreter|native", "what runs the models [auto]", NULL},
+    {"--trust-native-code", OPTION_FLAG, "",
+     "run what `leat export --aot` built into the models: it runs as this process", NULL},
     {"--threads", OPTION_VALUE, "N", "of input and output [one a core]", NULL},
     {"--run-threads", OPTION_VALUE, "N", "for models that take over 0.2 ms [one a core]", NULL},
     {"--no-warmup", OPTION_FLAG, "", "models are not called before they are served", NULL},
@@ -156,6 +158,7 @@ static bool seconds(server_args *s, const char *name, int least, int *out_ms) {
 }
 
 static bool read_engine(server_args *s) {
+  s->options.trust_native = args_get(s->a, "--trust-native-code") != NULL;
   static const struct {
     const char *name;
     leat_engine engine;
@@ -276,10 +279,11 @@ static int run_serve(args *a) {
   return registry ? serve_registry(&s, registry) : serve(&s);
 }
 
-const command command_serve = {"serve",
-                               "--registry DIR | --model_base_path DIR | --model_config_file FILE [options]",
-                               "Serves models over HTTP and gRPC: TensorFlow Serving's APIs, the "
-                               "Open Inference Protocol's, and of a registry ML Engine's.",
-                               serve_options,
-                               false,
-                               run_serve};
+const command command_serve = {
+    "serve",
+    "--registry DIR | --model_base_path DIR | --model_config_file FILE [options]",
+    "Serves models over HTTP and gRPC: TensorFlow Serving's APIs, the "
+    "Open Inference Protocol's, and of a registry ML Engine's.",
+    serve_options,
+    false,
+    run_serve};

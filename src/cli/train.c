@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/cli.h"
 #include "base/clock.h"
+#include "cli/inspect.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
 #include "formats/json.h"
-#include "train/job.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -46,7 +46,13 @@ static const option evaluate_options[] = {
     {"--importance", OPTION_FLAG, "", "how much worse when a column's values change places", NULL},
     {0},
 };
-static const option export_options[] = {DATA_OPTIONS, {0}};
+static const option export_options[] = {
+    DATA_OPTIONS,
+    {"--aot", OPTION_LIST, "ISA ...",
+     "also build its native code for native (this CPU), sse2, avx2, avx512 or neon; it is run only "
+     "with --trust-native-code",
+     NULL},
+    {0}};
 
 static volatile sig_atomic_t interrupted;
 static void on_interrupt(int number) {
@@ -285,6 +291,7 @@ static int run_export(args *a) {
   if (code >= 0) return code;
   leat_status status = leat_job_open(&job, &config, dir, false, NULL, &err);
   if (!status) status = leat_job_export(job, &path, &err);
+  if (!status && args_get(a, "--aot")) status = compile_ahead(path, args_get(a, "--aot"), &err);
   if (!status && a->json)
     print_json(NULL, NULL, dir, path, (double)(leat_clock_ns() - start) * 1e-9);
   else if (!status)

@@ -64,9 +64,8 @@ static bool find_compiler(compiler *out) {
 
 enum { MOST_FLAGS = 32 };
 
-// This machine's instruction set, as the interpreter's kernels use it; arithmetic as the contract
-// says.
-static int flags_of(const char **flags) {
+// An instruction set as the interpreter's kernels use it; arithmetic as the contract says.
+static int flags_of(const char *isa, const char **flags) {
   static const char *const common[] = {"-std=gnu17",
                                        "-O2",
                                        "-fPIC",
@@ -85,7 +84,6 @@ static int flags_of(const char **flags) {
   static const char *const avx512[] = {"-mavx512f",  "-mavx512vl", "-mavx512dq",
                                        "-mavx512bw", "-mfma",      "-mprefer-vector-width=512"};
   int count = 0;
-  const char *isa = leat__vec()->isa;
   for (size_t i = 0; i < sizeof common / sizeof *common; i++) flags[count++] = common[i];
   for (size_t i = 0; strcmp(isa, "avx2") == 0 && i < 2; i++) flags[count++] = avx2[i];
   for (size_t i = 0; strcmp(isa, "avx512") == 0 && i < 6; i++) flags[count++] = avx512[i];
@@ -100,7 +98,8 @@ struct leat_build {
   char *more_flags;                 // $LEAT_CFLAGS, cut into words
   leat_buf unit, entry, temporary;  // entry: path without its ending; temporary: likewise
   leat_object *object;
-  pid_t child;  // the compiler at work; 0: none
+  pid_t child;      // the compiler at work; 0: none
+  bool for_others;  // an object for a model directory: not loaded here
 };
 
 void leat__build_head(leat_buf *out) {
@@ -123,9 +122,17 @@ static leat_status add_flags(leat_build *b, leat_error *err) {
   return LEAT_OK;
 }
 
+static leat_status name_temporary(leat_build *b, leat_error *err) {
+  static atomic_int made;
+  leat_status status = leat_buf_status(&b->entry, err);
+  if (status) return status;
+  leat_buf_fmt(&b->temporary, "%s.%lld.%d.tmp", b->entry.ptr, (long long)getpid(),
+               atomic_fetch_add(&made, 1));
+  return leat_buf_status(&b->temporary, err);
+}
+
 // All that decides an object's bytes is in its name: text, flags, compiler.
 static leat_status name_entry(leat_build *b, const char *folder, leat_error *err) {
-  static atomic_int made;
   leat_buf key = {0};
   leat_buf_fmt(&key, "%s %lld %lld", b->cc.path, b->cc.size, b->cc.time);
   for (int i = 0; i < b->flag_count; i++) leat_buf_fmt(&key, " %s", b->flags[i]);
@@ -134,12 +141,25 @@ static leat_status name_entry(leat_build *b, const char *folder, leat_error *err
   leat_buf_fmt(&b->entry, "%s/%016llx%016llx", folder,
                (unsigned long long)leat_fingerprint_cat64(x, y),
                (unsigned long long)leat_siphash(text, x, y));
-  leat_buf_fmt(&b->temporary, "%s.%lld.%d.tmp", b->entry.ptr ? b->entry.ptr : "",
-               (long long)getpid(), atomic_fetch_add(&made, 1));
   if (key.failed) b->entry.failed = true;
   leat_buf_deinit(&key);
-  leat_status status = leat_buf_status(&b->entry, err);
-  return status ? status : leat_buf_status(&b->temporary, err);
+  return name_temporary(b, err);
+}
+
+// DIR/ISA/NAME: the text alone names it, whatever compiler built it.
+static void prebuilt_name(const leat_build *b, const char *dir, const char *isa, leat_buf *out) {
+  leat_str text = leat_buf_view(&b->unit);
+  uint64_t x = leat_fingerprint64(text);
+  leat_buf_fmt(out, "%s/%s/%016llx%016llx", dir, isa, (unsigned long long)x,
+               (unsigned long long)leat_siphash(text, x, ~x));
+}
+
+static void find_prebuilt(leat_build *b, const char *dir) {
+  leat_buf name = {0};
+  prebuilt_name(b, dir, leat__vec()->isa, &name);
+  leat_buf_c(&name, ".so");
+  if (!name.failed) leat__cache_load(name.ptr, false, &b->object);
+  leat_buf_deinit(&name);
 }
 
 // PATH + ending, in `out`.
@@ -148,22 +168,33 @@ static const char *file_of(const leat_buf *path, const char *ending, char out[PA
   return out;
 }
 
-leat_status leat__build_new(leat_build **out, leat_str unit, leat_error *err) {
+// The text, and the compiler with its flags.
+static leat_status begin(leat_build *b, leat_str unit, leat_error *err) {
+  leat__build_head(&b->unit);
+  leat_buf_str(&b->unit, unit);
+  return leat_buf_status(&b->unit, err);
+}
+
+static leat_status choose_compiler(leat_build *b, const char *isa, leat_error *err) {
+  if (!find_compiler(&b->cc))
+    return leat_error_set(err, LEAT_NOT_FOUND, "no C compiler on this machine (Debian: gcc)");
+  b->flag_count = flags_of(isa, b->flags);
+  return add_flags(b, err);
+}
+
+leat_status leat__build_new(leat_build **out, leat_str unit, const char *prebuilt,
+                            leat_error *err) {
   leat_build *b = *out = leat__calloc(1, sizeof *b);
   leat_buf folder = {0};
   char path[PATH_MAX];
   if (!b) return leat__oom(err, sizeof *b);
-  leat_status status = LEAT_OK;
-  if (!find_compiler(&b->cc))
-    status = leat_error_set(err, LEAT_NOT_FOUND, "no C compiler on this machine (Debian: gcc)");
-  b->flag_count = flags_of(b->flags);
-  if (!status) status = add_flags(b, err);
-  leat__build_head(&b->unit);
-  leat_buf_str(&b->unit, unit);
-  if (!status) status = leat_buf_status(&b->unit, err);
+  leat_status status = begin(b, unit, err);
+  if (!status && prebuilt) find_prebuilt(b, prebuilt);
+  if (b->object) return LEAT_OK;
+  if (!status) status = choose_compiler(b, leat__vec()->isa, err);
   if (!status) status = leat__cache_folder(&folder, err);
   if (!status) status = name_entry(b, folder.ptr, err);
-  if (!status) leat__cache_load(file_of(&b->entry, ".so", path), &b->object);
+  if (!status) leat__cache_load(file_of(&b->entry, ".so", path), true, &b->object);
   leat_buf_deinit(&folder);
   if (!status) return LEAT_OK;
   leat__build_free(b);
@@ -261,7 +292,9 @@ static leat_status take(leat_build *b, int how, leat_error *err) {
   leat_status status = how ? report(b, how, err) : LEAT_OK;
   file_of(&b->temporary, ".so", built);
   file_of(&b->entry, ".so", object);
-  if (!status) status = leat__cache_put(built, object, &b->object, err);
+  if (!status)
+    status = b->for_others ? leat__cache_seal(built, object, err)
+                           : leat__cache_put(built, object, &b->object, err);
   remove_temporaries(b);
   return status;
 }
@@ -281,4 +314,21 @@ leat_object *leat__build_take(leat_build *b) {
   leat_object *object = b->object;
   b->object = NULL;
   return object;
+}
+
+leat_status leat__build_ahead(leat_str unit, const char *dir, const char *isa, leat_error *err) {
+  leat_build *b = leat__calloc(1, sizeof *b);
+  if (!b) return leat__oom(err, sizeof *b);
+  leat_status status = begin(b, unit, err);
+  b->for_others = true;
+  if (!status) status = choose_compiler(b, isa, err);
+  char *folder = status ? NULL : leat_path_join(dir, isa);
+  if (!status) status = folder ? leat_dir_make(folder, err) : leat__oom(err, 1);
+  if (!status) prebuilt_name(b, dir, isa, &b->entry);
+  if (!status) status = name_temporary(b, err);
+  if (!status) status = leat__build_start(b, err);
+  if (!status) status = leat__build_poll(b, true, err);
+  leat__free(folder);
+  leat__build_free(b);
+  return status;
 }

@@ -74,11 +74,10 @@ static bool is_whole(const char *bytes, size_t count) {
   return memcmp(&found, &want, sizeof want) == 0;
 }
 
-static bool is_good(int fd) {
+static bool is_good(int fd, bool own) {
   struct stat st;
-  if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022))
-    return false;
-  if (st.st_size <= 0) return false;
+  if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size <= 0) return false;
+  if (own && (st.st_uid != geteuid() || (st.st_mode & 022))) return false;
   size_t count = (size_t)st.st_size;
   void *bytes = mmap(NULL, count, PROT_READ, MAP_PRIVATE, fd, 0);
   if (bytes == MAP_FAILED) return false;
@@ -87,16 +86,18 @@ static bool is_good(int fd) {
   return good;
 }
 
-bool leat__cache_load(const char *path, leat_object **out) {
+bool leat__cache_load(const char *path, bool own, leat_object **out) {
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   void *handle = NULL;
   if (fd < 0 && errno == ENOENT) return false;
-  if (fd >= 0 && is_good(fd)) {
+  if (fd >= 0 && is_good(fd, own)) {
     handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (handle) futimens(fd, NULL);  // used now; a cache that cannot be written keeps its times
+    if (handle && own)
+      futimens(fd, NULL);  // used now; a cache that cannot be written keeps its times
   }
   if (fd >= 0) close(fd);
-  if (!handle) return unlink(path), false;
+  if (!handle && own) unlink(path);
+  if (!handle) return false;
   *out = leat__calloc(1, sizeof **out);
   if (*out)
     (*out)->handle = handle;
@@ -189,11 +190,16 @@ static leat_status add_seal(const char *built, leat_error *err) {
   return status;
 }
 
-leat_status leat__cache_put(const char *built, const char *path, leat_object **out,
-                            leat_error *err) {
+leat_status leat__cache_seal(const char *built, const char *path, leat_error *err) {
   leat_status status = add_seal(built, err);
   if (!status && rename(built, path)) status = leat_file_error(err, path, "put the built object");
-  if (!status && !leat__cache_load(path, out))
+  return status;
+}
+
+leat_status leat__cache_put(const char *built, const char *path, leat_object **out,
+                            leat_error *err) {
+  leat_status status = leat__cache_seal(built, path, err);
+  if (!status && !leat__cache_load(path, true, out))
     status = leat_error_set(err, LEAT_INTERNAL, "%s: a built object does not load", path);
   if (status) return status;
   char *folder = leat_path_dir(path);

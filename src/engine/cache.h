@@ -13,9 +13,12 @@
 // The folder, made if need be. PERMISSION_DENIED unless it is this user's and no one else may
 // write it.
 leat_status leat__cache_folder(leat_buf *out, leat_error *err);
-// Loads an entry; false: it is not there or not good, and then it is gone.
-bool leat__cache_load(const char *path, leat_object **out);
-// Seals a built file, renames it into place, loads it and drops entries above the bound.
+// Loads an entry; false: it is not there or not good. `own`: of the cache, where it must be this
+// user's and a bad one is removed.
+bool leat__cache_load(const char *path, bool own, leat_object **out);
+// Seals a built file and renames it into place.
+leat_status leat__cache_seal(const char *built, const char *path, leat_error *err);
+// The same, then loads it and drops entries above the bound.
 leat_status leat__cache_put(const char *built, const char *path, leat_object **out,
                             leat_error *err);
 

@@ -251,12 +251,24 @@ static leat_status add_rows(leat_native *n, leat_error *err) {
   return LEAT_OK;
 }
 
-leat_status leat__native_new(leat_native **out, const leat_func *func, leat_profile *profile,
-                             leat_error *err) {
+leat_status leat__native_ahead(const leat_func *func, const char *dir, const char *isa,
+                               leat_error *err) {
+  leat_native *n = NULL;
+  leat_buf text = {0};
+  leat_status status = prepare(&n, func, false, &text, err);
+  if (!status) status = need_groups(&n->lower, err);
+  if (!status) status = leat__build_ahead(leat_buf_view(&text), dir, isa, err);
+  leat_buf_deinit(&text);
+  leat__native_free(n);
+  return status;
+}
+
+leat_status leat__native_new(leat_native **out, const leat_func *func, const char *prebuilt,
+                             leat_profile *profile, leat_error *err) {
   leat_buf text = {0};
   leat_status status = prepare(out, func, profile != NULL, &text, err);
   if (!status) status = need_groups(&(*out)->lower, err);
-  if (!status) status = leat__build_new(&(*out)->build, leat_buf_view(&text), err);
+  if (!status) status = leat__build_new(&(*out)->build, leat_buf_view(&text), prebuilt, err);
   if (!status) status = attach(*out, err);
   if (!status) (*out)->profile = profile;
   if (!status) status = add_rows(*out, err);

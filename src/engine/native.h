@@ -22,9 +22,14 @@ typedef struct leat_native_frame {
 
 // Lowers, prints and looks into the cache. NOT_FOUND without a compiler, UNIMPLEMENTED when no
 // group is printed; any error leaves the interpreter.
-// With a profile, which must outlive it, each group is timed.
-leat_status leat__native_new(leat_native **out, const leat_func *func, leat_profile *profile,
-                             leat_error *err);
+// With a profile, which must outlive it, each group is timed. prebuilt: a trusted folder of
+// objects, or NULL.
+leat_status leat__native_new(leat_native **out, const leat_func *func, const char *prebuilt,
+                             leat_profile *profile, leat_error *err);
+// Builds a function ahead into such a folder, for an instruction set. UNIMPLEMENTED when no group
+// is printed.
+leat_status leat__native_ahead(const leat_func *func, const char *dir, const char *isa,
+                               leat_error *err);
 void leat__native_free(leat_native *native);  // NULL allowed
 // Builds what the cache lacks: start, then poll until ready or an error, which is final.
 leat_status leat__native_start(leat_native *native, leat_error *err);

@@ -19,10 +19,21 @@ static void give_up(leat_tier *t) {
 }
 
 static leat_status build_now(leat_tier *t, const leat_func *func, leat_error *err) {
-  leat_status status = leat__native_new(&t->native, func, t->profile, err);
+  leat_status status = leat__native_new(&t->native, func, t->prebuilt, t->profile, err);
   if (!status) status = leat__native_start(t->native, err);
   if (!status) status = leat__native_poll(t->native, true, err);
   return status;
+}
+
+// What was built ahead runs from the first call on; if it is not there, all goes as without it.
+static leat_status look_ahead(leat_tier *t, const leat_func *func) {
+  leat_error unused = {0};
+  if (!t->prebuilt) return LEAT_OK;
+  if (leat__native_new(&t->native, func, t->prebuilt, NULL, &unused)) return LEAT_OK;
+  if (leat__native_ready(t->native)) return LEAT_OK;
+  leat__native_free(t->native);
+  t->native = NULL;
+  return LEAT_OK;
 }
 
 leat_status leat__tier_init(leat_tier *t, const leat_func *func, const leat_exec_options *options,
@@ -38,7 +49,9 @@ leat_status leat__tier_init(leat_tier *t, const leat_func *func, const leat_exec
     return leat__oom(err, sizeof *t->profile);
   // Whoever hunts for a NaN needs every value.
   t->given_up = t->engine == LEAT_ENGINE_INTERPRETER || options->check_numerics;
-  if (t->given_up || t->engine == LEAT_ENGINE_AUTO) return LEAT_OK;
+  if (t->given_up) return LEAT_OK;
+  t->prebuilt = options->prebuilt;
+  if (t->engine == LEAT_ENGINE_AUTO) return look_ahead(t, func);
   leat_status status = build_now(t, func, demanded ? err : &t->note);
   if (!status) return LEAT_OK;
   give_up(t);
@@ -52,7 +65,7 @@ void leat__tier_deinit(leat_tier *t) {
 }
 
 static leat_status step_on(leat_tier *t, const leat_func *func) {
-  if (!t->native) return leat__native_new(&t->native, func, t->profile, &t->note);
+  if (!t->native) return leat__native_new(&t->native, func, t->prebuilt, t->profile, &t->note);
   if (t->spent < BUILD_AFTER) return LEAT_OK;
   leat_status status = leat__native_start(t->native, &t->note);
   return status ? status : leat__native_poll(t->native, single_cpu(), &t->note);

@@ -15,6 +15,7 @@ typedef struct leat_tier {
   bool given_up;
   int64_t spent;          // nanoseconds in the interpreter
   leat_error note;        // why native code was given up
+  const char *prebuilt;   // a trusted folder of objects, or NULL
   leat_profile *profile;  // NULL: not asked for
 } leat_tier;
 

@@ -71,7 +71,8 @@ struct leat_version {
 
 typedef struct leat_models_options {
   leat_engine engine;
-  int threads;  // that may run a version at once without waiting; 0 = 1
+  bool trust_native;  // run the native code that saved models bring
+  int threads;        // that may run a version at once without waiting; 0 = 1
   bool no_warmup;
   // Called with a version that was loaded, before anyone sees it (warm-up requests of its own); its
   // failure is the version's. NULL: nothing.

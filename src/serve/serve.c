@@ -339,6 +339,7 @@ static leat_status start(leat_serve *s, leat_error *err) {
   const leat_serve_options *o = &s->options;
   int threads = io_threads(o), run_threads = o->run_threads > 0 ? o->run_threads : threads;
   leat_models_options models = {.engine = o->engine,
+                                .trust_native = o->trust_native,
                                 .threads = threads,
                                 .no_warmup = o->no_warmup,
                                 .warm = warm_version,

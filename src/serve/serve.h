@@ -21,6 +21,7 @@ typedef struct leat_serve_extension {
 typedef struct leat_serve_options {  // all zero is the default
   leat_net_options net;              // handler, context, refuse and log are set by the server
   leat_engine engine;
+  bool trust_native;  // run the native code that saved models bring (leat export --aot)
   bool no_warmup;
   int run_threads;  // that run what takes longer than 0.2 ms; 0 = as many as do I/O
   // Batching: off while max_batch is 0.

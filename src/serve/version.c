@@ -6,6 +6,7 @@
 #include "serve/models.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/vec.h"
 #include "formats/json.h"
 #include "graph/graph_impl.h"
@@ -16,6 +17,7 @@
 
 struct leat_runner {
   leat_exec_options options;
+  char *prebuilt;  // the model's native code, where it is trusted
   leat_func *func;
   pthread_mutex_t lock;
   LEAT_VEC(leat_exec *) idle;
@@ -185,9 +187,11 @@ static leat_status warm_up(leat_version *v, leat_exec *exec, leat_error *err) {
 static leat_status runner_new(leat_version *v, const leat_models_options *o, leat_error *err) {
   struct leat_runner *r = v->runner = leat__calloc(1, sizeof *r);
   if (!r) return leat__oom(err, sizeof *r);
-  r->options = (leat_exec_options){.engine = o->engine};
-  r->func = leat_model_func(v->loaded);
   pthread_mutex_init(&r->lock, NULL);
+  r->func = leat_model_func(v->loaded);
+  if (o->trust_native && !(r->prebuilt = leat_path_join(v->dir, "native")))
+    return leat__oom(err, strlen(v->dir));
+  r->options = (leat_exec_options){.engine = o->engine, .prebuilt = r->prebuilt};
   int count = o->threads > 0 ? o->threads : 1;
   leat_status status = leat_vec_reserve(&r->idle, (size_t)count) ? LEAT_OK : leat__oom(err, 1);
   for (int i = 0; !status && i < count; i++) {
@@ -217,6 +221,7 @@ void leat__version_unload(leat_version *v) {
     for (size_t i = 0; i < r->idle.count; i++) leat_exec_free(r->idle.at[i]);
     leat_vec_deinit(&r->idle);
     pthread_mutex_destroy(&r->lock);
+    leat__free(r->prebuilt);
     leat__free(r);
   }
   leat_model_free(v->loaded);

@@ -53,7 +53,7 @@ static leat_build *unit(int answer) {
   leat_build *b = NULL;
   snprintf(text, sizeof text,
            "__attribute__((visibility(\"default\"))) int answer(void) { return %d; }\n", answer);
-  CHECK_OK(leat__build_new(&b, leat_str_of(text), &err));
+  CHECK_OK(leat__build_new(&b, leat_str_of(text), NULL, &err));
   return b;
 }
 
