@@ -336,6 +336,57 @@ static void chains_match_naive(void) {
   }
 }
 
+// Where an epilogue puts results: v[0] is the matrix, d[0] the width of its rows. What it is given
+// may be a line of whole rows.
+static void take_end(void *const *v, const long long *d, const void *c, long c_row, long i,
+                     long rows, long j, long cols) {
+  float *to = v[0];
+  for (long r = 0; r < rows; r++)
+    for (long x = 0; x < cols; x++)
+      to[(i + r) * (long)d[0] + j + x] += ((const float *)c)[r * c_row + x];
+}
+
+// how: bit 0 packed or turned b, 1 an epilogue, 2 over lines, 3 a turned.
+static void check_dot(const leat_vec *vec, shape s, int how) {
+  long m = (long)s.m, n = (long)s.n, k = (long)s.k;
+  float *a = floats(s.m * s.k), *b = floats(s.k * s.n), *c = room(s.m * s.n * sizeof *c),
+        *want = room(s.m * s.n * sizeof *want);
+  float *scratch = room((size_t)leat__dot_scratch(n, k) * sizeof *scratch);
+  memset(c, 0, s.m * s.n * sizeof *c);
+  long long d[] = {n};
+  void *v[] = {c};
+  leat_dot dot = {.a = a, .b = b, .m = m, .n = n, .k = k, .c = how & 2 ? NULL : c, .c_row = n};
+  dot.a_row = how & 8 ? 1 : k, dot.a_col = how & 8 ? m : 1;
+  dot.b_row = how & 1 ? 1 : n, dot.b_col = how & 1 ? k : 1;
+  if (how & 2) dot.end = take_end, dot.v = v, dot.d = d, dot.lines = (how & 4) != 0;
+  for (long i = 0; i < m; i++)
+    for (long j = 0; j < n; j++)
+      want[i * n + j] =
+          naive_chain(a + i * dot.a_row, dot.a_col, b + j * dot.b_col, dot.b_row, s.k);
+  if (leat__dot_packs(&dot) || how & 1) {
+    vec->dot_pack_f32(&dot, scratch);
+    dot.b = scratch, dot.packed = 1;
+  }
+  vec->dot_f32(&dot);
+  long bad = 0;
+  for (long i = 0; i < m * n; i++)
+    bad += !(c[i] == want[i] || (c[i] != c[i] && want[i] != want[i]));
+  CHECK_MSG(bad == 0, "%s dot %zu x %zu x %zu, how %d: %ld differ", vec->isa, s.m, s.n, s.k, how,
+            bad);
+  free(a), free(b), free(c), free(want), free(scratch);
+}
+
+// Each result is given to the epilogue once: it adds.
+static void dots_with_epilogues_match_naive(void) {
+  static const shape more[] = {{150, 61, 400}, {33, 25, 1000}, {64, 128, 256}, {37, 256, 300}};
+  EACH_TABLE(vec)
+  for (int how = 0; how < 16; how++) {
+    for (int s = 0; s < SHAPES; s++)
+      if (shapes[s].m && shapes[s].n && shapes[s].k) check_dot(vec, shapes[s], how);
+    for (int s = 0; s < 4; s++) check_dot(vec, more[s], how);
+  }
+}
+
 static void f64_chains_match_naive(void) {
   EACH_TABLE(vec)
   for (int s = 0; s < SHAPES; s++) {
@@ -531,6 +582,7 @@ int main(int argc, char **argv) {
       {"f64_chains_match_naive", f64_chains_match_naive},
       {"lanes16_match_naive", lanes16_match_naive},
       {"dots_keep_negative_zero", dots_keep_negative_zero},
+      {"dots_with_epilogues_match_naive", dots_with_epilogues_match_naive},
       {"f16_every_value", f16_every_value},
       {"f16_ties", f16_ties},
       {"bf16_rounds_to_even", bf16_rounds_to_even},

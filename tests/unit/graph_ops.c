@@ -506,6 +506,38 @@ static void every_rule_has_a_case(void) {
       CHECK_MSG(seen[i], "%s has a gradient rule and no case", leat__ops[i].name);
 }
 
+// The mask of a relu from its result: the same gradient for every kind of float.
+static void simplified_relus_keep_their_gradient(void) {
+  leat_error err = {0};
+  leat_graph *g = NULL;
+  CHECK_OK(leat_graph_new(&g, &err));
+  leat_builder *b = leat_builder_new(g, "raw");
+  leat_type type = {LEAT_DTYPE_F64, S(8)};
+  leat_value x = leat_input(b, "x", type), y = leat_relu(b, x), seed = leat_input(b, "seed", type);
+  leat_gradient dx;
+  leat_gradients(b, &y, &seed, 1, &x, 1, false, &dx);
+  leat_output(b, "y", y);
+  leat_output(b, "dx", dx.dense);
+  leat_func *raw = NULL, *simple = NULL;
+  CHECK_OK(leat_builder_finish(b, &raw, &err));
+  CHECK_OK(leat_func_simplify(raw, "simple", &simple, &err));
+  double values[8] = {0.0,   -0.0, 1.5, -2.5, __builtin_nan(""), __builtin_inf(), -__builtin_inf(),
+                      5e-324},
+         seeds[8] = {1, 2, 3, 4, 5, 6, 7, -8};
+  leat_tensor *in[2] = {NULL}, *want[2] = {NULL}, *got[2] = {NULL};
+  CHECK_OK(leat_tensor_copy_of(&in[0], LEAT_DTYPE_F64, 1, (int64_t[]){8}, values, &err));
+  CHECK_OK(leat_tensor_copy_of(&in[1], LEAT_DTYPE_F64, 1, (int64_t[]){8}, seeds, &err));
+  run(raw, in, 2, want);
+  run(simple, in, 2, got);
+  for (int i = 0; i < 2; i++) {
+    CHECK(got[i] && want[i] && leat_bits_equal(got[i], want[i]));
+    leat_tensor_unref(in[i]);
+    leat_tensor_unref(want[i]);
+    leat_tensor_unref(got[i]);
+  }
+  leat_graph_free(g);
+}
+
 static void text_round_trips(void) {
   for (int k = 0; k < CASES; k++) {
     const op_case *c = &cases[k];
@@ -570,6 +602,7 @@ int main(int argc, char **argv) {
   static const test tests[] = {
       {"gradients_match_differences", gradients_match_differences},
       {"every_rule_has_a_case", every_rule_has_a_case},
+      {"simplified_relus_keep_their_gradient", simplified_relus_keep_their_gradient},
       {"text_round_trips", text_round_trips},
       {"bad_operands_are_named", bad_operands_are_named},
   };
