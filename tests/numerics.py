@@ -23,7 +23,10 @@ def build(out, compiler, level, x86=True, extra=(), tests=("tests/numerics_diges
     subprocess.run([sys.executable, str(ROOT / "tools" / "embed.py"), texts], check=True)
     sources += ["src/formats/number.c", "src/formats/json.c", "src/formats/date.c", *tests, texts]
     objects = []
-    for table, name, flags in [("base", "sse2" if x86 else "neon", [])] + ([(k, k, v) for k, v in ISAS.items()] if x86 else []):
+    isas = {k: v for k, v in ISAS.items() if x86 and cpu_has(k)}  # what cannot run here need not be built
+    if x86 and "avx512" not in isas:
+        extra = [*extra, "-DLEAT_NO_AVX512"]
+    for table, name, flags in [("base", "sse2" if x86 else "neon", [])] + [(k, k, v) for k, v in isas.items()]:
         obj = f"{out}.{table}.o"
         subprocess.run([compiler, *FLAGS, level, *flags, f"-DLEAT_VEC_TABLE=leat__vec_{table}", f'-DLEAT_VEC_NAME="{name}"', "-c", "src/engine/vec_tmpl.c", "-o", obj], cwd=ROOT, check=True)
         objects.append(obj)

@@ -8,7 +8,10 @@
 
 extern const leat_vec leat__vec_base;
 #if defined(__x86_64__) && !defined(LEAT_ONE_ISA)
-extern const leat_vec leat__vec_avx2, leat__vec_avx512;
+extern const leat_vec leat__vec_avx2;
+#if !defined(LEAT_NO_AVX512)
+extern const leat_vec leat__vec_avx512;
+#endif
 #endif
 
 static const leat_vec *tables[4];
@@ -22,9 +25,11 @@ static void choose(void) {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
     tables[count++] = &leat__vec_avx2;
+#if !defined(LEAT_NO_AVX512)
   if (count == 2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
     tables[count++] = &leat__vec_avx512;
+#endif
 #endif
   chosen = tables[count - 1];
   const char *wanted = getenv("LEAT_ISA");
