@@ -630,7 +630,7 @@ def starting(d):
         done = subprocess.run([LEAT, "serve", *map(str, options)], capture_output=True, text=True, timeout=20)
         check("leat serve: " + name, done.returncode == code and wanted in done.stderr and done.stderr.count("\n") == 1, done.stderr)
 
-    fails("nothing to serve", 2, "one of --model_base_path and --model_config_file is needed")
+    fails("nothing to serve", 2, "one of --registry, --model_base_path and --model_config_file is needed")
     fails("a path that is not there", 1, "/nowhere: cannot list", "--model_base_path", "/nowhere")
     (d / "empty").mkdir()
     fails("a path without versions", 1, f"No versions of servable default found under base path {d / 'empty'}", "--model_base_path", d / "empty")
