@@ -60,6 +60,7 @@ def main():
         tsan = build("tsan", ["-Db_sanitize=thread", "-Db_lundef=false", "-Doptimization=1"])
         for test in ("runs_each_part_once", "a_loop_within_a_loop_is_done_by_its_caller", "many_threads_share_a_pool"):
             run(f"tsan base_pool {test}", [tsan / "tests/test_base_pool", test], {"TSAN_OPTIONS": "halt_on_error=1"})
+        run("tsan serve", [tsan / "tests/test_serve"], {"TSAN_OPTIONS": "halt_on_error=1"})
         run("tsan train with 2 threads", train(tsan, tmp / "t", "2"), {"TSAN_OPTIONS": "halt_on_error=1"})
     return 1 if failures else 0
 

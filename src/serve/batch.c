@@ -153,7 +153,6 @@ static void wait_for_more(struct leat_batcher *b) {
 static void *work(void *of) {
   struct leat_batcher *b = of;
   size_t count;
-  leat_mem_cache(true);
   pthread_mutex_lock(&b->lock);
   for (;;) {
     while (!b->first && !b->stop) pthread_cond_wait(&b->changed, &b->lock);
@@ -165,7 +164,6 @@ static void *work(void *of) {
     pthread_mutex_lock(&b->lock);
   }
   pthread_mutex_unlock(&b->lock);
-  leat_mem_cache(false);
   return NULL;
 }
 

@@ -95,9 +95,9 @@ struct leat_runpool {
   pthread_t threads[];
 };
 
+// It frees what I/O threads took, so it keeps nothing for itself.
 static void *work(void *of) {
   leat_runpool *p = of;
-  leat_mem_cache(true);
   pthread_mutex_lock(&p->lock);
   for (;;) {
     while (!p->first && !p->stop) pthread_cond_wait(&p->wake, &p->lock);
@@ -109,7 +109,6 @@ static void *work(void *of) {
     pthread_mutex_lock(&p->lock);
   }
   pthread_mutex_unlock(&p->lock);
-  leat_mem_cache(false);
   return NULL;
 }
 
