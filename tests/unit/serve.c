@@ -1,6 +1,7 @@
 // The prediction server inside: no memory asked for on a warm connection, swaps, text protos.
 // SPDX-License-Identifier: Apache-2.0
 #include "base/file.h"
+#include "formats/proto.h"
 #include "formats/proto_text.h"
 #include "net.h"
 #include "serve/serve.h"
@@ -104,6 +105,96 @@ static void ask_often(leat_serve *serve, const char *path, const char *body, con
   long long taken = atomic_load(&asked) - before;
   CHECK_MSG(!COUNTS || taken == 0, "%s: 200 requests asked for memory %lld times", what, taken);
   close(fd);
+}
+
+// --- gRPC: frames as bytes ----------------------------------------------------------------------
+static void put_frame(leat_buf *out, int type, int flags, uint32_t stream, leat_str payload) {
+  const char head[9] = {(char)(payload.len >> 16),
+                        (char)(payload.len >> 8),
+                        (char)payload.len,
+                        (char)type,
+                        (char)flags,
+                        (char)(stream >> 24),
+                        (char)(stream >> 16),
+                        (char)(stream >> 8),
+                        (char)stream};
+  leat_buf_add(out, head, sizeof head);
+  leat_buf_str(out, payload);
+}
+
+static void put_header(leat_buf *out, const char *name, const char *value) {
+  leat_buf_char(out, 0);  // a literal that is not indexed
+  leat_buf_char(out, (char)strlen(name));
+  leat_buf_c(out, name);
+  leat_buf_char(out, (char)strlen(value));
+  leat_buf_c(out, value);
+}
+
+// A ModelInferRequest of one row.
+static void put_call(leat_buf *out) {
+  static const float x[2] = {1, 2};
+  leat_buf body = {0};
+  leat_proto_bytes(&body, 1, LEAT_STR("m"));
+  size_t at = leat_proto_begin(&body, 5);
+  leat_proto_bytes(&body, 1, LEAT_STR("t"));
+  leat_proto_bytes(&body, 2, LEAT_STR("BYTES"));
+  leat_proto_i64(&body, 3, 1);
+  leat_proto_end(&body, at);
+  at = leat_proto_begin(&body, 5);
+  leat_proto_bytes(&body, 1, LEAT_STR("x"));
+  leat_proto_bytes(&body, 2, LEAT_STR("FP32"));
+  leat_proto_i64(&body, 3, 1);
+  leat_proto_i64(&body, 3, 2);
+  leat_proto_end(&body, at);
+  leat_proto_bytes(&body, 7, (leat_str){"\6\0\0\0abcxyz", 10});
+  leat_proto_bytes(&body, 7, (leat_str){(const char *)x, sizeof x});
+  const char prefix[5] = {0, 0, 0, (char)(body.len >> 8), (char)body.len};
+  leat_buf_add(out, prefix, 5);
+  leat_buf_str(out, leat_buf_view(&body));
+  leat_buf_deinit(&body);
+}
+
+static bool read_answer(int fd) {
+  static char text[1 << 14];
+  struct pollfd p = {.fd = fd, .events = POLLIN};
+  for (size_t got = 0; got < sizeof text && poll(&p, 1, 3000) == 1;) {
+    ssize_t n = recv(fd, text + got, sizeof text - got, 0);
+    if (n <= 0) break;
+    got += (size_t)n;
+    if (memmem(text, got, "abcxyz", 6)) return true;
+  }
+  return false;
+}
+
+static void call_often(leat_serve *serve) {
+  leat_buf head = {0}, call = {0}, out = {0};
+  int fd = net_connect(leat_serve_server(serve));
+  put_header(&head, ":method", "POST");
+  put_header(&head, ":scheme", "http");
+  put_header(&head, ":path", "/inference.GRPCInferenceService/ModelInfer");
+  put_header(&head, ":authority", "x");
+  put_header(&head, "content-type", "application/grpc");
+  put_header(&head, "te", "trailers");
+  put_call(&call);
+  leat_buf_c(&out, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  put_frame(&out, 4, 0, 0, (leat_str){0});
+  put_frame(&out, 8, 0, 0, (leat_str){"\x3f\0\0\0", 4});  // a large window
+  long long before = 0;
+  leat_buf_reserve(&out, 4096);
+  for (int i = 0; i < 500; i++) {
+    if (i == 300) before = atomic_load(&asked);
+    put_frame(&out, 1, 4, (uint32_t)(2 * i + 1), leat_buf_view(&head));
+    put_frame(&out, 0, 1, (uint32_t)(2 * i + 1), leat_buf_view(&call));
+    net_send(fd, out.ptr, out.len);
+    leat_buf_clear(&out);
+    if (!CHECK_MSG(read_answer(fd), "call %d was not answered", i)) break;
+  }
+  long long taken = atomic_load(&asked) - before;
+  CHECK_MSG(!COUNTS || taken == 0, "gRPC: 200 calls asked for memory %lld times", taken);
+  close(fd);
+  leat_buf_deinit(&head);
+  leat_buf_deinit(&call);
+  leat_buf_deinit(&out);
 }
 
 static void a_warm_request_asks_for_no_memory(void) {
