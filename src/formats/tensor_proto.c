@@ -145,7 +145,7 @@ leat_status leat_tensor_proto_parse(leat_tensor **out, leat_str message, leat_er
 }
 
 // --- Writing ------------------------------------------------------------------------------------
-static uint64_t number_at(const leat_tensor *t, int64_t i) {
+uint64_t leat_proto_element(const leat_tensor *t, int64_t i) {
   switch (t->dtype) {
     case LEAT_DTYPE_I8: return (uint64_t)(int64_t)((const int8_t *)t->data)[i];
     case LEAT_DTYPE_I16: return (uint64_t)(int64_t)((const int16_t *)t->data)[i];
@@ -170,7 +170,7 @@ static void put_values(const leat_tensor *t, int field, leat_buf *out) {
   if (t->dtype == LEAT_DTYPE_F32 || t->dtype == LEAT_DTYPE_F64)
     leat_buf_add(out, t->data, (size_t)t->count * leat_dtype_bytes(t->dtype));
   else
-    for (int64_t i = 0; i < t->count; i++) leat_proto_varint(out, number_at(t, i));
+    for (int64_t i = 0; i < t->count; i++) leat_proto_varint(out, leat_proto_element(t, i));
   leat_proto_end(out, at);
 }
 

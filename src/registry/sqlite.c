@@ -11,14 +11,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FUNCTIONS(F)                                                                      \
-  F(open_v2)                                                                              \
-  F(close_v2)                                                                             \
-  F(exec)                                                                                 \
-  F(prepare_v2)                                                                           \
-  F(bind_text) F(bind_int64) F(step) F(finalize) F(column_text) F(column_int64) F(errmsg) \
-      F(errstr) F(extended_errcode) F(changes64) F(total_changes64) F(last_insert_rowid)  \
-          F(busy_timeout)
+#define FUNCTIONS(F)                                                                   \
+  F(open_v2)                                                                           \
+  F(close_v2)                                                                          \
+  F(exec)                                                                              \
+  F(prepare_v2)                                                                        \
+  F(bind_text)                                                                         \
+  F(bind_int64) F(step) F(finalize) F(column_text) F(column_int64) F(errmsg) F(errstr) \
+      F(extended_errcode) F(changes64) F(total_changes64) F(last_insert_rowid) F(busy_timeout)
 #define FIELD(name) __typeof__(sqlite3_##name) *name;
 #define NAME(name) "sqlite3_" #name,
 static struct { FUNCTIONS(FIELD) } lib;

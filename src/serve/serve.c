@@ -192,24 +192,46 @@ static void note(void *context, const char *message) {
 }
 
 // --- The control thread -------------------------------------------------------------------------
-void leat__serve_order(leat_serve *s, leat_order *order) {
+static void end_order(leat_order *order, leat_status status, const leat_error *err) {
+  order->done(order, status, err);
+  leat_arena_deinit(&order->arena);
+  leat__free(order);
+}
+
+static leat_order *copy_order(const leat_source_change *change) {
+  leat_order *o = leat__calloc(1, sizeof *o);
+  if (!o) return NULL;
+  o->change = *change;
+  o->change.model.ptr = leat_arena_str(&o->arena, change->model);
+  o->change.config.ptr = leat_arena_str(&o->arena, change->config);
+  if (o->change.model.ptr && o->change.config.ptr) return o;
+  leat_arena_deinit(&o->arena);
+  leat__free(o);
+  return NULL;
+}
+
+void leat__serve_order(leat_serve *s, leat_exchange *x, const leat_source_change *change,
+                       leat_order_done *done) {
   leat_error err = {0};
+  leat_order none = {.x = x}, *order = copy_order(change);
+  if (!order) {
+    leat__oom(&err, sizeof *order);
+    done(&none, err.status, &err);
+    return;
+  }
+  order->done = done;
+  order->x = x;
   if (!s->source)
     leat_error_set(&err, LEAT_FAILED_PRECONDITION,
                    "what is served comes from a registry; change it there");
   pthread_mutex_lock(&s->lock);
   if (s->stop) leat_error_set(&err, LEAT_UNAVAILABLE, "the server ends");
-  if (err.status) {
-    pthread_mutex_unlock(&s->lock);
-    order->done(order, err.status, &err);
-    return;
-  }
   leat_order **at = &s->orders;
   while (*at) at = &(*at)->next;
-  order->next = NULL;
-  *at = order;
+  if (!err.status) *at = order;
   pthread_cond_signal(&s->wake);
   pthread_mutex_unlock(&s->lock);
+  if (err.status) end_order(order, err.status, &err);
 }
 
 static void do_orders(leat_serve *s, leat_order *orders) {
@@ -218,7 +240,7 @@ static void do_orders(leat_serve *s, leat_order *orders) {
     leat_error err = {0};
     orders = order->next;
     leat_status status = leat_source_apply(s->source, &order->change, s->models, &err);
-    order->done(order, status, &err);
+    end_order(order, status, &err);
   }
 }
 

@@ -39,16 +39,19 @@ void leat__metrics(leat_serve *serve, leat_exchange *x);
 void leat__openapi(leat_serve *serve, leat_exchange *x);
 
 // --- Changing what is served, by requests -------------------------------------------------------
-// One thing that the control thread is asked to do; `done` is called there when it is done.
-typedef struct leat_order {
+// One thing that the control thread is asked to do; `done` answers when it is done, there.
+typedef struct leat_order leat_order;
+typedef void leat_order_done(leat_order *order, leat_status status, const leat_error *err);
+struct leat_order {
   leat_source_change change;
-  void (*done)(struct leat_order *order, leat_status status, const leat_error *err);
+  leat_order_done *done;
   leat_exchange *x;
-  struct leat_order *next;
+  leat_order *next;
   leat_arena arena;
-} leat_order;
-// FAILED_PRECONDITION in registry mode. Takes the order.
-void leat__serve_order(leat_serve *serve, leat_order *order);
+};
+// Copies the change. done is called at once with FAILED_PRECONDITION in registry mode.
+void leat__serve_order(leat_serve *serve, leat_exchange *x, const leat_source_change *change,
+                       leat_order_done *done);
 
 // --- Access -------------------------------------------------------------------------------------
 leat_status leat__tokens_read(leat_tokens **out, const char *path, leat_error *err);

@@ -597,38 +597,23 @@ void leat__tfs_grpc_status(leat_serve *serve, leat_exchange *x, leat_str request
 
 // --- Reloading ----------------------------------------------------------------------------------
 static void reload_done(leat_order *o, leat_status status, const leat_error *err) {
-  if (status)
-    leat__grpc_fail(o->x, status, err->message);
-  else {
+  if (!status) {
     leat_grpc_begin(o->x);
     leat_proto_end(&o->x->reply, leat_proto_begin(&o->x->reply, 1));
-    leat_grpc_send(o->x, LEAT_OK, NULL);
   }
-  leat_arena_deinit(&o->arena);
-  leat__free(o);
+  leat_grpc_send(o->x, status, status ? err->message : NULL);
 }
 
 void leat__tfs_grpc_reload(leat_serve *serve, leat_exchange *x, leat_str request) {
-  leat_str config = leat__proto_text(request, 1);
-  leat_proto p = {config, false};
+  leat_source_change change = {.kind = LEAT_SOURCE_CONFIG, .config = leat__proto_text(request, 1)};
+  leat_proto p = {change.config, false};
   leat_proto_field f;
   bool found = false;
   while (leat_proto_next(&p, &f)) found |= f.number == 1 && f.wire == LEAT_WIRE_BYTES;
-  leat_order *o = leat__calloc(1, sizeof *o);
-  char *bytes = o ? leat_arena_str(&o->arena, config) : NULL;
-  if (!found || !bytes) {
-    if (o) leat_arena_deinit(&o->arena);
-    leat__free(o);
-    leat__grpc_fail(x, found ? LEAT_RESOURCE_EXHAUSTED : LEAT_INVALID_ARGUMENT,
-                    found
-                        ? "out of memory"
-                        : "ServerModelConfig type not supported by HandleReloadConfigRequest. Only "
-                          "ModelConfigList is currently supported");
-    return;
-  }
-  o->change.kind = LEAT_SOURCE_CONFIG;
-  o->change.config = (leat_str){bytes, config.len};
-  o->done = reload_done;
-  o->x = x;
-  leat__serve_order(serve, o);
+  if (found)
+    leat__serve_order(serve, x, &change, reload_done);
+  else
+    leat__grpc_fail(x, LEAT_INVALID_ARGUMENT,
+                    "ServerModelConfig type not supported by HandleReloadConfigRequest. Only "
+                    "ModelConfigList is currently supported");
 }

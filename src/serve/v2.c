@@ -107,3 +107,10 @@ void leat__v2_raw(leat_buf *out, const leat_tensor *t) {
     leat_buf_str(out, s);
   }
 }
+
+void leat__v2_order(leat_serve *s, leat_exchange *x, leat_str model, bool load,
+                    leat_order_done *done) {
+  leat_source_change change = {.kind = load ? LEAT_SOURCE_LOAD : LEAT_SOURCE_UNLOAD,
+                               .model = model};
+  leat__serve_order(s, x, &change, done);
+}

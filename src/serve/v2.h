@@ -18,6 +18,9 @@ leat_status leat__v2_complete(const leat_infer *infer, leat_error *err);
 leat_status leat__v2_output(const leat_version *version, leat_str name, int *index,
                             leat_error *err);
 const char *leat__v2_state(int state);  // "READY", of the repository index
+// Has the control thread load or unload a model; done answers.
+void leat__v2_order(leat_serve *serve, leat_exchange *x, leat_str model, bool load,
+                    leat_order_done *done);
 // Elements as the binary tensor extension has them.
 size_t leat__v2_raw_size(const leat_tensor *tensor);
 void leat__v2_raw(leat_buf *out, const leat_tensor *tensor);

@@ -2,6 +2,7 @@
 // statistics. SPDX-License-Identifier: Apache-2.0
 #include "base/clock.h"
 #include "formats/number.h"
+#include "formats/tensor_proto.h"
 #include "serve/grpc.h"
 #include "serve/v2.h"
 #include "tensor/tensor_impl.h"
@@ -236,30 +237,13 @@ void leat__v2_grpc_index(leat_serve *s, leat_exchange *x, leat_str request) {
 static void order_done(leat_order *o, leat_status status, const leat_error *err) {
   if (!status) leat_grpc_begin(o->x);
   leat_grpc_send(o->x, status, status ? err->message : NULL);
-  leat_arena_deinit(&o->arena);
-  leat__free(o);
-}
-
-static void order_model(leat_serve *s, leat_exchange *x, leat_str model, bool load) {
-  leat_order *o = leat__calloc(1, sizeof *o);
-  char *name = o ? leat_arena_str(&o->arena, model) : NULL;
-  if (!name) {
-    leat__free(o);
-    leat__grpc_fail(x, LEAT_RESOURCE_EXHAUSTED, "out of memory");
-    return;
-  }
-  o->change.kind = load ? LEAT_SOURCE_LOAD : LEAT_SOURCE_UNLOAD;
-  o->change.model = (leat_str){name, model.len};
-  o->done = order_done;
-  o->x = x;
-  leat__serve_order(s, o);
 }
 
 void leat__v2_grpc_load(leat_serve *s, leat_exchange *x, leat_str request) {
-  order_model(s, x, leat__proto_text(request, 2), true);
+  leat__v2_order(s, x, leat__proto_text(request, 2), true, order_done);
 }
 void leat__v2_grpc_unload(leat_serve *s, leat_exchange *x, leat_str request) {
-  order_model(s, x, leat__proto_text(request, 2), false);
+  leat__v2_order(s, x, leat__proto_text(request, 2), false, order_done);
 }
 
 // --- Inference ----------------------------------------------------------------------------------
@@ -429,19 +413,6 @@ leat_status leat__v2_grpc_read(leat_infer *f, leat_str request) {
 }
 
 // --- Its answer ---------------------------------------------------------------------------------
-static uint64_t number_at(const leat_tensor *t, int64_t i) {
-  switch (t->dtype) {
-    case LEAT_DTYPE_BOOL:
-    case LEAT_DTYPE_U8: return ((const uint8_t *)t->data)[i];
-    case LEAT_DTYPE_I8: return (uint64_t)(int64_t)((const int8_t *)t->data)[i];
-    case LEAT_DTYPE_I16: return (uint64_t)(int64_t)((const int16_t *)t->data)[i];
-    case LEAT_DTYPE_I32: return (uint64_t)(int64_t)((const int32_t *)t->data)[i];
-    case LEAT_DTYPE_U16: return ((const uint16_t *)t->data)[i];
-    case LEAT_DTYPE_U32: return ((const uint32_t *)t->data)[i];
-    default: return ((const uint64_t *)t->data)[i];
-  }
-}
-
 static void put_contents(leat_buf *out, const leat_tensor *t) {
   int field = contents_field(t->dtype);
   if (!t->count) return;
@@ -453,7 +424,7 @@ static void put_contents(leat_buf *out, const leat_tensor *t) {
   if (field == 6 || field == 7)
     leat_buf_add(out, t->data, (size_t)t->count * leat_dtype_bytes(t->dtype));
   else
-    for (int64_t i = 0; i < t->count; i++) leat_proto_varint(out, number_at(t, i));
+    for (int64_t i = 0; i < t->count; i++) leat_proto_varint(out, leat_proto_element(t, i));
   leat_proto_end(out, at);
 }
 

@@ -261,23 +261,6 @@ static void order_done(leat_order *o, leat_status status, const leat_error *err)
     leat_serve_error(o->x, leat_http_status(status), err->message);
   else
     leat_serve_json(o->x, 200);
-  leat_arena_deinit(&o->arena);
-  leat__free(o);
-}
-
-static void order_model(leat_serve *s, leat_exchange *x, leat_str model, bool load) {
-  leat_order *o = leat__calloc(1, sizeof *o);
-  char *name = o ? leat_arena_str(&o->arena, model) : NULL;
-  if (!name) {
-    leat__free(o);
-    leat_serve_error(x, 503, "out of memory");
-    return;
-  }
-  o->change.kind = load ? LEAT_SOURCE_LOAD : LEAT_SOURCE_UNLOAD;
-  o->change.model = (leat_str){name, model.len};
-  o->done = order_done;
-  o->x = x;
-  leat__serve_order(s, o);
 }
 
 // --- Routes -------------------------------------------------------------------------------------
@@ -398,7 +381,7 @@ static void answer_repository(leat_serve *s, leat_exchange *x, route *r) {
   else if (index)
     answer_index(s, x);
   else if (leat_serve_allows(s, x, LEAT_ROLE_ADMIN))
-    order_model(s, x, r->model, load);
+    leat__v2_order(s, x, r->model, load, order_done);
 }
 
 void leat__v2_rest(leat_serve *s, leat_exchange *x) {
