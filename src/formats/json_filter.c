@@ -134,7 +134,7 @@ static leat_status read_or(filter *f, bool *accepts);
 static leat_status read_all(filter *f, bool *accepts) {
   *accepts = true;
   for (;;) {
-    bool one;
+    bool one = false;
     leat_status status = read_or(f, &one);
     if (status) return status;
     *accepts &= one;
@@ -186,6 +186,7 @@ static leat_status read_comparison(filter *f, bool *accepts) {
 static leat_status read_term(filter *f, bool *accepts) {
   skip_space(f);
   bool negated = take_keyword(f, "NOT") || take(f, "-");
+  *accepts = false;
   skip_space(f);
   leat_status status;
   if (!take(f, "("))
@@ -204,7 +205,7 @@ static leat_status read_term(filter *f, bool *accepts) {
 static leat_status read_or(filter *f, bool *accepts) {
   leat_status status = read_term(f, accepts);
   for (skip_space(f); !status && take_keyword(f, "OR"); skip_space(f)) {
-    bool other;
+    bool other = false;
     status = read_term(f, &other);
     *accepts |= other;
   }

@@ -3,6 +3,7 @@
 #include "serve/mlengine_impl.h"
 
 #include "formats/json_filter.h"
+#include "net/server.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,23 +12,12 @@
 #include <time.h>
 
 // --- Paths --------------------------------------------------------------------------------------
-static int hex(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  c |= 0x20;
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 // %XX decoded into the arena; NULL for a bad escape, a NUL, or without memory.
 static char *decode(leat_arena *arena, leat_str text, bool plus) {
-  char *out = leat_arena_str(arena, text), *to = out;
-  for (const char *at = out; at && *at; at++) {
-    int high = *at == '%' ? hex(at[1]) : 0, low = *at == '%' && high >= 0 ? hex(at[2]) : 0;
-    char c = *at == '+' && plus ? ' ' : *at;
-    if (*at == '%') c = (char)(high << 4 | low), at += 2;
-    if (high < 0 || low < 0 || !c) return NULL;
-    *to++ = c;
-  }
-  if (out) *to = 0;
+  char *out = leat_arena_str(arena, text);
+  size_t length = text.len;
+  if (!out || !leat_url_decode(out, &length, plus) || memchr(out, 0, length)) return NULL;
+  out[length] = 0;
   return out;
 }
 
@@ -189,6 +179,11 @@ static leat_status page_size(ml_call *c, size_t *size) {
   return LEAT_OK;
 }
 
+static int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 // The token is the last name of the page before, in hex.
 static leat_status page_token(ml_call *c, const char **after) {
   const char *text = ml_query(c, "pageToken");
@@ -198,9 +193,9 @@ static leat_status page_token(ml_call *c, const char **after) {
   if (!out) return ml_no_memory(c);
   bool good = n % 2 == 0;
   for (size_t i = 0; good && i + 1 < n; i += 2) {
-    int high = hex(text[i]), low = hex(text[i + 1]);
+    int high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
     good = high >= 0 && low >= 0;
-    out[i / 2] = (char)(high << 4 | low);
+    if (good) out[i / 2] = (char)(high << 4 | low);
   }
   if (!good) return ml_field_error(c, "page_token", "Invalid page token.");
   *after = out;
