@@ -191,12 +191,33 @@ def at_once(d, r):
     check("processes at once", sorted(int(v["versionNumber"]) for v in listed) == list(range(1, 17)) and all(v["state"] == "READY" for v in listed), errors)
 
 
+def small_disk(d, r):
+    """A file system of 300 KiB in a private mount namespace, where that is allowed: full, then read-only."""
+    mount = d / "small"
+    mount.mkdir()
+    script = f"""mount -t tmpfs -o size=300k none {mount} && cd {d} && export LEAT_REGISTRY={mount}/reg
+{LEAT} models create m
+for i in 1 2 3 4 5 6 7 8 9; do mkdir -p o$i && cp -r job/export/estimator/* o$i/ && echo $i > o$i/$(ls o$i | head -1)/n && {LEAT} versions create v$i --model m --origin o$i || break; done
+echo broke at $i
+{LEAT} versions list --model m --format 'value(name.basename(),state)' --filter state=READY
+{LEAT} predict --model m --json-instances one.json
+mount -o remount,ro {mount} && {LEAT} models create other; {LEAT} models list; {LEAT} predict --model m --json-instances one.json
+"""
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True)
+    if "unshare:" in done.stderr or "mount:" in done.stderr:
+        print("ok a small disk # SKIP no private mounts here")
+        return
+    check("a full disk: one clear line", re.search(r"failed\.\nleat: versions: .*No space left on device|leat: versions: .*disk is full|leat: versions: .*No space left", done.stderr) and "broke at" in done.stdout, done.stderr)
+    check("what was READY is, and predicts", "v1\tREADY\n" in done.stdout and done.stdout.count("PROBABILITIES") == 2, done.stdout + done.stderr)
+    check("a read-only disk: it can be looked at", "the registry cannot be written" in done.stderr and "NAME  DEFAULT_VERSION_NAME\nm     v1\n" in done.stdout, done.stdout + done.stderr)
+
+
 def main():
     with tempfile.TemporaryDirectory() as tmp:
         d = pathlib.Path(tmp).resolve()
         train(d)
         r = Registry(d)
-        for part in (story, more_versions, updates, operations, errors, directories, at_once):
+        for part in (story, more_versions, updates, operations, errors, directories, at_once, small_disk):
             part(d, r)
     return 1 if failures else 0
 
