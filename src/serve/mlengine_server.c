@@ -231,7 +231,8 @@ static bool read_target(const leat_exchange *x, char room[PATH_MAX_BYTES],
   return leat_mlengine_predicts(path, out);
 }
 
-// What the table does not have may have been created just now, or the registry tells why not.
+// What the table does not have may have been created just now, may still be loaded, or the registry
+// tells why not.
 static void predict_late(leat_mlengine_server *s, leat_exchange *x) {
   char room[PATH_MAX_BYTES];
   leat_mlengine_target t;
@@ -351,11 +352,8 @@ static bool predict(leat_mlengine_server *s, leat_serve *serve, leat_exchange *x
   if (!leat_str_eq(x->method, LEAT_STR("POST")))
     return fail(x, LEAT_NOT_FOUND, "Method not found.");
   leat_status status = find_version(s, leat_serve_models(serve), t, &version, &err);
-  if (status == LEAT_NOT_FOUND || status == LEAT_FAILED_PRECONDITION) return enqueue(s, x);
-  if (status)
-    answer_error(x, &err, (leat_str){0});
-  else
-    leat_serve_predict(serve, x, version, &style);
+  if (status) return enqueue(s, x);
+  leat_serve_predict(serve, x, version, &style);
   return true;
 }
 
