@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """ML Engine v1 on a running server: the program's verbs, requests and their errors, pages, masks, tokens, changes by others."""
 # SPDX-License-Identifier: Apache-2.0
+import atexit
 import base64
 import http.client
 import json
@@ -24,6 +25,7 @@ class Server:
 
     def __init__(self, d, *args):
         self.process = subprocess.Popen([cli.LEAT, "serve", "--registry", str(d / "served"), "--listen", "127.0.0.1:0", *args], cwd=d, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        atexit.register(self.process.kill)
         line = self.process.stdout.readline()
         if "listening on" not in line:
             raise RuntimeError("no server: " + line + self.process.stderr.read())
