@@ -134,7 +134,7 @@ leat_status leat_registry_operation_delete(leat_registry *r, const char *project
                                            leat_error *err);
 
 // --- Changes that are operations ----------------------------------------------------------------
-// Each fills *op with what was recorded. An update's operation is recorded with the update itself.
+// Each fills *op with what was recorded; leat_registry_record notes an update that was made.
 leat_status leat_registry_record(leat_registry *r, const leat_registry_operation *what,
                                  leat_arena *arena, leat_registry_operation *op, leat_error *err);
 // FAILED_PRECONDITION while it has versions.
