@@ -20,8 +20,26 @@ HERE = pathlib.Path(__file__).resolve().parent
 PACKAGES = ["google-api-python-client==2.151.0", "grpcio==1.67.1", "grpcio-health-checking==1.62.3", "grpcio-reflection==1.62.3",
             "tritonclient[http,grpc]==2.51.0", "kserve==0.14.1", "schemathesis==3.38.10", "hypothesis==6.115.3", "tensorflow-cpu==2.15.1"]
 ALONE = ["tensorflow-serving-api==2.15.1"]  # which asks for tensorflow by another name
+LIGHT = PACKAGES[:5]  # SHORT=1: what installs in seconds, and its parts
+LIGHT_WANTED = "import googleapiclient, grpc_health, grpc_reflection, tritonclient.grpc, tritonclient.http"
+LIGHT_PARTS = ("google", "triton", "grpc_services", "curl")
 WANTED = "import googleapiclient, grpc_health, grpc_reflection, tritonclient.grpc, schemathesis, tensorflow_serving.apis"
 ROWS = [{"a": 3.5, "b": 2.0, "c": "p", "d": "w1"}, {"a": 0.25, "b": 4.0, "c": "r", "d": "w9"}, {"a": -1.0, "b": 0.0, "c": "", "d": "Zürich"}]
+
+
+def light(build):
+    """The Python that has the clients of SHORT=1; None: PyPI cannot be reached."""
+    python = build / "interop" / "light" / "bin" / "python"
+    if not python.exists():
+        venv.create(python.parent.parent, with_pip=True)
+    if subprocess.run([python, "-c", LIGHT_WANTED], capture_output=True).returncode:
+        done = subprocess.run([python, "-m", "pip", "install", "-q", *LIGHT], capture_output=True, text=True)
+        unreachable = re.search(r"NewConnectionError|Name or service|Temporary failure|timed out|No matching distribution", done.stderr)
+        if done.returncode and not unreachable:
+            sys.exit(done.stderr)
+        if done.returncode:
+            return None
+    return python
 
 
 def environment(build):
@@ -362,8 +380,12 @@ def main():
     parts = {p.__name__: p for p in (google, tensorflow, triton, kserve, grpc_services, curl, schema)}
     if not os.environ.get("LEAT_SERVING"):  # two clients that bring the same messages do not share a process
         env = dict(os.environ, LEAT_SERVING="1", TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0", PYTHONWARNINGS="ignore")
-        python = environment(build)
-        return max(subprocess.run([python, __file__, build, part], env=env).returncode for part in sys.argv[2:] or parts)
+        short = os.environ.get("SHORT")
+        python = light(build) if short else environment(build)
+        if not python:
+            print("ok clients from PyPI # SKIP PyPI cannot be reached")
+            return 0
+        return max(subprocess.run([python, __file__, build, part], env=env).returncode for part in sys.argv[2:] or (LIGHT_PARTS if short else parts))
     name = sys.argv[2]
     sys.argv[1:] = [str(build)]
     sys.path.insert(0, str(HERE.parent))
