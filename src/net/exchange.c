@@ -33,6 +33,7 @@ leat_xchg *leat__xchg_new(leat_conn *c) {
   x->conn = c;
   x->length_left = -1;
   x->prior = NULL;
+  io->alive++;
   x->next = c->exchanges;
   if (x->next) x->next->prior = x;
   c->exchanges = x;
@@ -67,6 +68,7 @@ void leat__xchg_free(leat_xchg *x) {
   leat_io *io = x->io;
   leat_buf *buffers[BUFFERS], kept[BUFFERS];
   unlink_exchange(x);
+  io->alive--;
   leat__bytes_free(io, &x->body);
   if (io->spare_count >= SPARES) {
     drop(x);
@@ -306,8 +308,8 @@ static void post(leat_xchg *x, int did, leat_str bytes) {
       io->posted = x;
     io->posted_last = x;
   }
+  if (wake) leat__io_wake(io);  // under the lock: the thread may end as soon as it has this
   pthread_mutex_unlock(&io->lock);
-  if (wake) leat__io_wake(io);
 }
 
 // What other threads did comes before what the own one does now.

@@ -535,8 +535,9 @@ void leat__io_run(leat_io *io) {
     if (!atomic_load(&io->server->stopping)) continue;
     if (!io->draining) start_drain(io), drained = io->now_ms;
     free_dead(io);
-    if (!io->conn_count || io->now_ms - drained > io->server->options.drain_ms) break;
+    if (io->now_ms - drained > io->server->options.drain_ms)
+      while (io->conns.next != &io->conns) leat__conn_close(io->conns.next);
+    free_dead(io);
+    if (!io->conn_count && !io->alive) return;  // also what handlers still owed has come
   }
-  while (io->conns.next != &io->conns) leat__conn_close(io->conns.next);
-  free_dead(io);
 }

@@ -119,7 +119,7 @@ struct leat_io {
   leat_conn *dead;  // to be freed when the round is over
   int conn_count;
   leat_xchg *spare;
-  int spare_count;
+  int spare_count, alive;  // exchanges: in the free list, in use
   leat_buf scratch;  // what is sent is put together here
   pthread_mutex_t lock;
   leat_xchg *posted, *posted_last;

@@ -84,7 +84,8 @@ leat_status leat_server_start(leat_server **out, const leat_net_options *options
 int leat_server_port(const leat_server *server, int listen);  // what was bound; 0 for unix sockets
 int leat_server_threads(const leat_server *server);
 void leat_server_counters(leat_server *server, leat_net_counters *out);
-// Stops listening, lets requests end (drain_ms), closes. NULL allowed.
+// Stops listening, lets requests end (drain_ms), closes; returns when every exchange that handlers
+// kept was answered. NULL allowed.
 void leat_server_stop(leat_server *server);
 
 // --- Requests -----------------------------------------------------------------------------------
