@@ -57,11 +57,14 @@ def main():
             run("asan golden", [asan / "tests/golden", "--tap", os.environ["LEAT_GOLDEN"]], dict(env, ASAN_OPTIONS="detect_leaks=0"))
         run("asan train", train(asan, tmp / "a", "1"), env)
         run("asan predict", ["sh", "-c", f"{asan}/leat predict --job-dir {tmp}/a --json-instances {ROOT}/examples/census/person.json"], env)
+        run("asan net", [sys.executable, ROOT / "tests/net.py", asan], env)
         tsan = build("tsan", ["-Db_sanitize=thread", "-Db_lundef=false", "-Doptimization=1"])
         for test in ("runs_each_part_once", "a_loop_within_a_loop_is_done_by_its_caller", "many_threads_share_a_pool"):
             run(f"tsan base_pool {test}", [tsan / "tests/test_base_pool", test], {"TSAN_OPTIONS": "halt_on_error=1"})
         run("tsan serve", [tsan / "tests/test_serve"], {"TSAN_OPTIONS": "halt_on_error=1"})
         run("tsan train with 2 threads", train(tsan, tmp / "t", "2"), {"TSAN_OPTIONS": "halt_on_error=1"})
+        run("tsan net", [sys.executable, ROOT / "tests/net.py", tsan], {"TSAN_OPTIONS": "halt_on_error=1"})
+        run("tsan test_net_http", [tsan / "tests/test_net_http"], {"TSAN_OPTIONS": "halt_on_error=1"})
     return 1 if failures else 0
 
 
