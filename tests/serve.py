@@ -423,6 +423,9 @@ def grpc(s):
     check("health", s.grpc("/grpc.health.v1.Health/Check", b"") == (0, number(1, 1)))
     check("health of a service", s.grpc("/grpc.health.v1.Health/Check", chunk(1, "inference.GRPCInferenceService")) == (0, number(1, 1)))
     check("live, ready", all(s.grpc("/inference.GRPCInferenceService/" + m, chunk(1, "half")) == (0, number(1, 1)) for m in ("ServerLive", "ServerReady", "ModelReady")))
+    for name, asked in (("model", chunk(1, "none")), ("version", chunk(1, "half") + chunk(2, "9"))):
+        status, got = s.grpc("/inference.GRPCInferenceService/ModelReady", asked)
+        check(f"an unknown {name} is not ready", status == 0 and all_of(got, 1) in ([], [0]), status, got)
     status, got = s.grpc("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", chunk(7, "*"))
     names = [all_of(x, 1)[0] for x in all_of(all_of(got, 6)[0], 1)]
     check("reflection lists services", b"tensorflow.serving.PredictionService" in names, names)

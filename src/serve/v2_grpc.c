@@ -35,12 +35,14 @@ static leat_status find(leat_serve *s, leat_str request, leat_version **v, leat_
   return leat__v2_find(s, leat__proto_text(request, 1), leat__proto_text(request, 2), v, err);
 }
 
+// A model nobody knows is not ready, which is an answer and no fault: clients poll this until a model
+// has come.
 void leat__v2_grpc_model_ready(leat_serve *s, leat_exchange *x, leat_str request) {
   leat_version *v;
   leat_error err;
   leat_status status = find(s, request, &v, &err);
   leat_version_release(v);
-  if (status == LEAT_NOT_FOUND)
+  if (status && status != LEAT_NOT_FOUND && status != LEAT_UNAVAILABLE)
     leat__grpc_fail(x, status, err.message);
   else
     answer_bool(x, !status);
