@@ -638,6 +638,7 @@ def starting(d):
     (d / "empty").mkdir()
     fails("a path without versions", 1, f"No versions of servable default found under base path {d / 'empty'}", "--model_base_path", d / "empty")
     fails("beyond this machine without tokens", 1, "wants tokens", "--model_base_path", d / "half", "--listen", "0.0.0.0:0")
+    fails("a name that begins like a loopback address", 1, "wants tokens", "--model_base_path", d / "half", "--listen", "127.example.org:0")
     fails("a number that is none", 2, "--max-body: 'much' is not a number", "--model_base_path", d / "half", "--max-body", "much")
     s = Server("--model_base_path", d / "half")
     done = subprocess.run([LEAT, "serve", "--model_base_path", str(d / "half"), "--listen", f"127.0.0.1:{s.port}"], capture_output=True, text=True, timeout=20)

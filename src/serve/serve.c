@@ -325,8 +325,11 @@ static leat_status load_first(leat_serve *s, leat_error *err) {
   return status;
 }
 
+// 127.x.y.z is a number, not a name that begins so.
 static bool is_loopback(const char *address) {
-  static const char *const own[] = {"127.", "localhost:", "[::1]:", "unix:"};
+  static const char *const own[] = {"localhost:", "[::1]:", "unix:"};
+  size_t number = strspn(address, "0123456789.");
+  if (strncmp(address, "127.", 4) == 0) return address[number] == ':';
   for (size_t i = 0; i < sizeof own / sizeof *own; i++)
     if (strncmp(address, own[i], strlen(own[i])) == 0) return true;
   return false;

@@ -35,8 +35,8 @@ static leat_status find(leat_serve *s, leat_str request, leat_version **v, leat_
   return leat__v2_find(s, leat__proto_text(request, 1), leat__proto_text(request, 2), v, err);
 }
 
-// A model nobody knows is not ready, which is an answer and no fault: clients poll this until a model
-// has come.
+// A model nobody knows is not ready, which is an answer and no fault: clients poll this until a
+// model has come.
 void leat__v2_grpc_model_ready(leat_serve *s, leat_exchange *x, leat_str request) {
   leat_version *v;
   leat_error err;
