@@ -9,7 +9,7 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-TIMEOUT = 420
+TIMEOUT = 1200  # seconds, of one shelf
 NATIVE_GROUPS = ["layers", "losses", "whole_model"]
 
 
