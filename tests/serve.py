@@ -605,6 +605,36 @@ def batching(d):
     s.stop()
 
 
+def left_streams(d):
+    """Who leaves a stream before its end, or before its first message, keeps nothing alive: the server ends at once."""
+    extra = [("te", "trailers"), ("content-type", "application/grpc")]
+    for service, message in (("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", chunk(7, "*")), ("grpc.health.v1.Health/Watch", b"")):
+        for what in ("a message", "nothing"):
+            s = Server("--model_base_path", d / "half", "--model_name", "half")
+            c = h2.Connection(s.port, timeout=20)
+            for end in (h2.RST_STREAM, None):  # the stream alone, then the connection
+                stream = c.stream()
+                c.send(h2.frame(h2.HEADERS, h2.END_HEADERS, stream, h2.request("/" + service, extra=extra)))
+                if what == "a message":
+                    c.send(h2.frame(h2.DATA, 0, stream, h2.message(message)))
+                    while c.read()[0] != h2.DATA:
+                        pass
+                else:
+                    s.ask("GET", "/v2/health/live")
+                if end is not None:
+                    c.send(h2.frame(end, 0, stream, h2.CANCEL.to_bytes(4, "big")))
+                    s.ask("GET", "/v2/health/live")
+            c.close()
+            s.ask("GET", "/v2/health/live")
+            start = time.time()
+            try:
+                code = s.stop()
+            except subprocess.TimeoutExpired:
+                s.process.kill()
+                code = "killed"
+            check(f"{service.split('/')[1]} left after {what}: the server ends", code == 0 and time.time() - start < 5, code, time.time() - start)
+
+
 # --- Operation ---------------------------------------------------------------------------------------------
 def access(d):
     tokens, log = d / "tokens", d / "access.log"
@@ -698,7 +728,7 @@ def main():
         save(d / "half3" / "3", half_plus(3))
         shutil.rmtree(d / "half")
         (d / "half3").rename(d / "half")
-        for part in (polling, config_list, warm_up, batching, access, starting):
+        for part in (polling, config_list, warm_up, batching, left_streams, access, starting):
             part(d)
     return 1 if failures else 0
 

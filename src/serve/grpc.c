@@ -176,6 +176,10 @@ void leat__health_watch(leat_serve *s, leat_exchange *x) {
     leat__grpc_fail(x, err.status, err.message);
     return;
   }
+  if (leat_exchange_gone(x)) {  // it left before it asked
+    leat_grpc_end(x, LEAT_CANCELLED, NULL);
+    return;
+  }
   if (!found && !x->complete) return;
   leat_str service = found ? leat__proto_text(message, 1) : (leat_str){0};
   leat_watcher *w = leat__alloc(sizeof *w + service.len + 1);

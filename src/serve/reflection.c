@@ -263,5 +263,6 @@ void leat__reflect(leat_serve *s, leat_exchange *x) {
     if (!answer.failed) leat_grpc_write(x, leat_buf_view(&answer));
     leat_buf_deinit(&answer);
   }
-  if (status || x->complete) leat_grpc_end(x, status, status ? err.message : NULL);
+  if (status || x->complete || leat_exchange_gone(x))
+    leat_grpc_end(x, status, status ? err.message : NULL);
 }
