@@ -14,10 +14,28 @@ static const option options[] = {
     {0},
 };
 
-static leat_status write_unit(const leat_func *func, const char *dir, leat_error *err) {
+// DIR/NAME.c. Names come from files and may hold anything: what is no letter, digit, _ or - becomes
+// _, and the function's number follows.
+static void unit_path(const leat_func *func, size_t number, const char *dir, leat_buf *out) {
+  const char *name = leat_func_name(func);
+  bool plain = *name != 0;
+  leat_buf_fmt(out, "%s/", dir);
+  for (const char *c = name; *c; c++) {
+    bool good = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+                *c == '_' || *c == '-';
+    leat_buf_char(out, good ? *c : '_');
+    plain &= good;
+  }
+  if (!plain) leat_buf_fmt(out, ".%zu", number);
+  leat_buf_c(out, ".c");
+}
+
+static leat_status write_unit(const leat_graph *graph, size_t number, const char *dir,
+                              leat_error *err) {
+  const leat_func *func = leat_graph_func_at(graph, number);
   leat_buf text = {0}, path = {0};
   leat_status status = leat__native_text(func, LEAT_STAGE_UNIT, 1, &text, err);
-  leat_buf_fmt(&path, "%s/%s.c", dir, leat_func_name(func));
+  unit_path(func, number, dir, &path);
   if (!status) status = leat_buf_status(&path, err);
   if (!status) status = leat_file_write(path.ptr, leat_buf_view(&text), err);
   if (!status) printf("%s\n", path.ptr);
@@ -28,13 +46,11 @@ static leat_status write_unit(const leat_func *func, const char *dir, leat_error
 
 static leat_status write_units(args *a, const leat_graph *graph, const char *dir, leat_error *err) {
   const char *name = args_get(a, "--func");
+  leat_func *only = name ? graph_source_func(graph, name, err) : NULL;
+  if (name && !only) return LEAT_NOT_FOUND;
   leat_status status = leat_dir_make(dir, err);
-  if (!status && name) {
-    leat_func *func = graph_source_func(graph, name, err);
-    return func ? write_unit(func, dir, err) : LEAT_NOT_FOUND;
-  }
   for (size_t i = 0; !status && i < leat_graph_func_count(graph); i++)
-    status = write_unit(leat_graph_func_at(graph, i), dir, err);
+    if (!only || leat_graph_func_at(graph, i) == only) status = write_unit(graph, i, dir, err);
   return status;
 }
 
@@ -93,5 +109,5 @@ const command command_compile = {
     "comments which node each loop nest computes. The kernels of matrix products are the "
     "caller's: see leat_dot in the file.",
     options,
-    false,
+    true,
     run_compile};

@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/inspect.h"
 #include "engine/native.h"
+#include "formats/number.h"
 #include "formats/safetensors.h"
 #include "graph/graph_impl.h"
 
@@ -126,7 +127,8 @@ static leat_status run_with_state(args *a, const graph_source *from, leat_error 
 static leat_status show_stage(args *a, const leat_graph *graph, const char *stage,
                               leat_error *err) {
   static const char *const names[] = {"fuse", "plan", "c"};
-  const char *size = args_get(a, "--size");
+  const char *given = args_get(a, "--size");
+  int64_t size = 40;
   leat_func *func = graph_source_func(graph, args_get(a, "--func"), err);
   leat_buf text = {0};
   int chosen = 0;
@@ -135,8 +137,10 @@ static leat_status show_stage(args *a, const leat_graph *graph, const char *stag
   if (chosen == 3)
     return leat_error_set(err, LEAT_INVALID_ARGUMENT, "--stage is fuse, plan or c, not '%s'",
                           stage);
-  leat_status status =
-      leat__native_text(func, (leat_stage)chosen, size ? atoll(size) : 40, &text, err);
+  if (given && (!leat_parse_i64(leat_str_of(given), &size) || size < 0))
+    return leat_error_set(err, LEAT_INVALID_ARGUMENT,
+                          "--size is a whole number that is not negative, not '%s'", given);
+  leat_status status = leat__native_text(func, (leat_stage)chosen, size, &text, err);
   if (!status) fwrite(text.ptr, 1, text.len, stdout);
   leat_buf_deinit(&text);
   return status;
@@ -196,5 +200,5 @@ const command command_graph = {
     "Prints, checks, runs or compares graphs in text form. `ops` lists the primitives. A "
     "MODEL.yaml stands for the functions that train it.",
     graph_options,
-    false,
+    true,
     run_graph};
