@@ -232,7 +232,10 @@ leat_status leat_job_train(leat_job *job, leat_error *err) {
   if (!status) status = leat_event_open(&t.events, job->dir, err);
   if (!status) status = write_graph(&t, err);
   if (!status) status = loop(&t, err);
-  if (!status) status = write_profile(&t, err);
+  if (!status)
+    status = write_profile(&t, err);
+  else if (status == LEAT_CANCELLED)
+    write_profile(&t, NULL);  // an interrupted training shows where its time went, too
   leat_event_close(t.events, NULL);
   leat_source_close(t.source);
   leat__free(t.batch);
