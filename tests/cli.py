@@ -110,9 +110,22 @@ def same_seed_same_bits(d):
     check("its bits", leat("ckpt", "diff", "one/ckpt-60", "fallback/ckpt-60", cwd=d), 0, " 0 differences", where="stdout")
     check("graph show --stage fuse", leat("graph", "show", next((d / "native/export/estimator").iterdir()), "--stage", "fuse", cwd=d), 0, r"group \d+ dot: ", where="stdout")
     check("graph show --stage c", leat("graph", "show", next((d / "native/export/estimator").iterdir()), "--stage", "c", cwd=d), 0, r"leat_dot_run\(v, ", where="stdout")
+    odd_names(d)
     profiled(d)
     built_ahead(d)
     check("the best kernels = the base kernels", leat("ckpt", "diff", "one/ckpt-60", "isa/ckpt-60", cwd=d), 0, " 0 differences", where="stdout")
+
+
+def odd_names(d):
+    """Functions may be called anything; their files stay in the folder."""
+    (d / "odd.graph").write_text("leat graph 1\nnumerics 1\n" + "".join(f"func {n}(x: f32[3]) {{\n  %1 = add(%0, %0) : f32[3]\n  return y=%1\n}}\n" for n in ("../out", "a/b", "a_b")))
+    check("leat compile of odd names", leat("compile", "odd.graph", "-o", "units/in", cwd=d), 0, where="stdout")
+    there = sorted(str(p.relative_to(d / "units")) for p in (d / "units").rglob("*.c"))
+    check("their files are inside", leat("version", cwd=d), 0 if there == ["in/___out.0.c", "in/a_b.1.c", "in/a_b.c"] else 9)
+    check("no such function to compile", leat("compile", "odd.graph", "-o", "none", "--func", "c", cwd=d), 1, "no function 'c'; there are: ")
+    check("--size is a number", leat("graph", "show", "odd.graph", "--stage", "plan", "--size", "many", cwd=d), 1, "--size is a whole number")
+    check("an unknown stage", leat("graph", "show", "odd.graph", "--stage", "asm", cwd=d), 1, "--stage is fuse, plan or c, not 'asm'")
+    check("a model.yaml without its job", leat("graph", "show", "model.yaml", cwd=d), 1, "--job-dir is needed")
 
 
 def profiled(d):
@@ -238,6 +251,12 @@ def bad_input(d):
     (d / "nan.yaml").write_text(MODEL.replace("{numeric: {normalize: z_score}}", "{numeric: {}}").replace("adagrad: {learning_rate: 0.1}", "sgd: {learning_rate: 1e30}"))
     broken("a loss that is not finite names step, node and rows", big, r"step \d+: the loss is not finite: .*(NaN|infinity) at element \d+ of .* batch of 16 rows from bad\.csv:\d+ to bad\.csv:\d+", model="nan.yaml")
     broken("--check-numerics names the first value, its node and line", big, r"step \d+ \(batch from bad\.csv:\d+.*\): .*(NaN|infinity) at element \d+ of .* line \d+ of the graph's text", model="nan.yaml", extra=("--check-numerics",))
+    (d / "far.yaml").write_text(MODEL.replace("adagrad: {learning_rate: 0.1}", "sgd: {learning_rate: 1e30}"))
+    done = leat("train", "far.yaml", "--job-dir", "far", "--no-eval", "--check-numerics", "--train.save_checkpoints_steps", "1", cwd=d)
+    found = re.search(r"at element \d+ of (%\d+ \w+).* line (\d+) of the graph's text", done.stderr)
+    text = leat("graph", "show", "far.yaml", "--job-dir", "far", cwd=d).stdout.splitlines()
+    line = text[int(found[2]) - 1].strip() if found and int(found[2]) <= len(text) else ""
+    check("the line of the graph's text is that of the node", done, 1 if found and line.startswith(found[1].replace(" ", " = ") + "(") else 9, "at element")
     check("missing file", leat("train", "model.yaml", "--job-dir", "x", "--train-files", "none.csv", cwd=d), 1, r"none\.csv: no such file")
     for field, want in (("train.batch_sise", "'batch_sise' in train; did you mean 'batch_size'"), ("estimater", "")):
         (d / "typo.yaml").write_text(MODEL + "") if False else None

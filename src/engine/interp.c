@@ -236,12 +236,15 @@ static leat_status check_finite(const leat_call *c, int i) {
   }
   leat_tensor_unref(dense);
   if (bad < 0) return LEAT_OK;
-  return leat_error_set(
-      c->err, LEAT_OUT_OF_RANGE,
-      "%s at element %lld of %s%s%s: %%%d of '%s', line %d of the graph's text",
-      value != value ? "NaN" : "infinity", (long long)bad, leat__ops[node->op].name,
-      node->scope ? " in " : "", node->scope ? node->scope : "", node->id,
-      c->node->owner ? ((const leat_func *)node->owner)->name : "", leat__node_line(node));
+  leat_buf name = {0};
+  leat__print_node_name(node, &name);
+  leat_error_set(c->err, LEAT_OUT_OF_RANGE,
+                 "%s at element %lld of %s%s%s, in '%s', line %d of the graph's text",
+                 value != value ? "NaN" : "infinity", (long long)bad, name.ptr ? name.ptr : "",
+                 node->scope ? " @" : "", node->scope ? node->scope : "",
+                 ((const leat_func *)node->owner)->name, leat__node_line(node));
+  leat_buf_deinit(&name);
+  return LEAT_OUT_OF_RANGE;
 }
 
 typedef struct frame {

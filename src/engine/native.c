@@ -527,10 +527,9 @@ static void print_groups(const leat_lower *l, leat_buf *out) {
   for (size_t i = 0; i < l->groups.count; i++) {
     const leat_group *g = &l->groups.at[i];
     leat_buf_fmt(out, "group %zu %s:", i, kinds[g->kind]);
-    if (g->kind == GROUP_HOST)
-      leat_buf_fmt(out, " %%%d %s", g->anchor->id, leat__ops[g->anchor->op].name);
+    if (g->kind == GROUP_HOST) leat_buf_char(out, ' '), leat__print_node_name(g->anchor, out);
     for (int k = 0; k < g->root_count; k++)
-      leat_buf_fmt(out, " %%%d %s", g->roots[k]->id, leat__ops[g->roots[k]->op].name);
+      leat_buf_char(out, ' '), leat__print_node_name(g->roots[k], out);
     leat_buf_char(out, '\n');
   }
 }
@@ -541,9 +540,9 @@ static void print_plan(const leat_native *n, leat_buf *out) {
     const leat_node *node = slot_node(n, s);
     const leat_planned *at = &n->plan[s];
     if (!in_arena(n, node)) continue;
-    leat_buf_fmt(out, "%%%d %s: %lld bytes at %lld, groups %d to %d\n", node->id,
-                 leat__ops[node->op].name, (long long)at->bytes, (long long)at->offset, at->first,
-                 at->last);
+    leat__print_node_name(node, out);
+    leat_buf_fmt(out, ": %lld bytes at %lld, groups %d to %d\n", (long long)at->bytes,
+                 (long long)at->offset, at->first, at->last);
   }
   int count = (int)l->slots.count;
   long long least = (long long)leat__plan_bound(n->plan, count), most = 0;

@@ -609,7 +609,9 @@ static void print_comment(printer *p, const leat_group *g) {
   const leat_node *first = g->root_count ? g->roots[0] : g->anchor;
   leat_buf_c(p->out, "  //");
   for (int i = 0; i < g->root_count; i++) {
-    leat_buf_fmt(p->out, " %%%d = %s : ", g->roots[i]->id, leat__ops[g->roots[i]->op].name);
+    leat_buf_char(p->out, ' ');
+    leat__print_node_name(g->roots[i], p->out);
+    leat_buf_c(p->out, " : ");
     leat__print_type(p->l->func->graph, &g->roots[i]->types[0], p->out);
     leat_buf_c(p->out, i + 1 < g->root_count ? ";" : "");
   }

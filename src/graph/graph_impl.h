@@ -116,6 +116,8 @@ bool leat__dim_is_bad(const leat_graph *graph, leat_dim dim);  // a negative con
 leat_dim leat__dim_fresh(leat_graph *graph, leat_dim bound);   // a new symbol
 void leat__print_dim(const leat_graph *graph, leat_dim dim, leat_buf *buf);
 void leat__print_shape(const leat_graph *graph, const leat_shape *shape, leat_buf *buf);
+// "%12 add" as the graph's text numbers values; the op alone where it has no result.
+void leat__print_node_name(const leat_node *node, leat_buf *out);
 // The line of the graph's text that a node is on, from 1; 0 without memory to tell.
 int leat__node_line(const leat_node *node);
 void leat__print_type(const leat_graph *graph, const leat_type *type, leat_buf *buf);

@@ -190,19 +190,33 @@ leat_status leat_graph_print(const leat_graph *graph, const leat_graph_consts *c
   return p.status;
 }
 
-// By the text itself, which is how whoever looks the line up will see it.
+void leat__print_node_name(const leat_node *node, leat_buf *out) {
+  const leat_func *func = node->owner;
+  int number = func->input_count;
+  for (int i = 0; i < node->id; i++)
+    if (func->nodes[i]->op != LEAT_OP_input) number += func->nodes[i]->output_count;
+  for (int i = 0; i < func->input_count; i++)
+    if (func->inputs[i] == node) number = i;
+  if (node->output_count) leat_buf_fmt(out, "%%%d ", number);
+  leat_buf_c(out, leat__ops[node->op].name);
+}
+
+// The head's line by the text itself, which is how whoever looks it up will see it; then one a
+// node.
 int leat__node_line(const leat_node *node) {
   const leat_func *func = node->owner;
-  char *text = NULL, head[200], name[40];
+  char *text = NULL;
   size_t length;
-  if (leat_graph_print(func->graph, NULL, &text, &length, NULL)) return 0;
-  snprintf(head, sizeof head, "\nfunc %s(", func->name);
-  int n = snprintf(name, sizeof name, "\n  %%%d", node->id);
-  const char *at = strstr(text, head), *found = at ? strstr(at + 1, name) : NULL;
-  while (found && found[n] >= '0' && found[n] <= '9') found = strstr(found + 1, name);
-  int line = found ? 2 : 0;
+  leat_buf head = {0};
+  leat_buf_fmt(&head, "\nfunc %s(", func->name);
+  if (head.failed || leat_graph_print(func->graph, NULL, &text, &length, NULL))
+    return leat_buf_deinit(&head), 0;
+  const char *found = strstr(text, head.ptr);
+  int line = found ? 3 : 0;  // the head's own, the node's, and lines count from 1
   for (const char *c = text; found && c < found; c++) line += *c == '\n';
+  for (int i = 0; found && i < node->id; i++) line += func->nodes[i]->op != LEAT_OP_input;
   leat_text_free(text);
+  leat_buf_deinit(&head);
   return line;
 }
 

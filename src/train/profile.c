@@ -17,11 +17,11 @@ static int slowest_first(const void *a, const void *b) {
 
 static void table_row(const leat_profile_row *r, int64_t total, leat_buf *out) {
   double ns = r->ns ? (double)r->ns : 1, calls = r->calls ? (double)r->calls : 1;
-  leat_buf_fmt(out, "%6.1f %10.2f %8.2f %8.2f %9.1f  %-6s %3d  %%%d %s%s%s\n",
+  leat_buf_fmt(out, "%6.1f %10.2f %8.2f %8.2f %9.1f  %-6s %3d  ",
                100.0 * (double)r->ns / (double)(total ? total : 1), ns / calls * 1e-3,
-               r->flops / ns, r->bytes / ns, r->bytes / calls * 1e-3, r->kind, r->nodes,
-               r->node->id, leat__ops[r->node->op].name, r->node->scope ? " @" : "",
-               r->node->scope ? r->node->scope : "");
+               r->flops / ns, r->bytes / ns, r->bytes / calls * 1e-3, r->kind, r->nodes);
+  leat__print_node_name(r->node, out);
+  leat_buf_fmt(out, "%s%s\n", r->node->scope ? " @" : "", r->node->scope ? r->node->scope : "");
 }
 
 void leat_profile_table(const leat_profile *p, leat_buf *out) {
