@@ -12,6 +12,7 @@
 
 #include <malloc.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { STRIPES = 16, ENDED_MAX = 16 };
@@ -177,17 +178,10 @@ static void version_free(leat_version *v) {
 
 static leat_version *version_new(leat_models *m, const leat_model_wanted *w) {
   leat_version *v = leat__calloc(1, sizeof *v);
-  char number[32];
+  char number[24];
   if (!v) return NULL;
-  leat_str name = leat_str_of(w->version ? w->version : number);
-  if (!w->version) {
-    leat_buf text = {0};
-    leat_buf_fmt(&text, "%lld", (long long)w->number);
-    name = leat_buf_view(&text);
-    v->name = leat_arena_str(&v->arena, name);
-    leat_buf_deinit(&text);
-  } else
-    v->name = leat_arena_str(&v->arena, name);
+  snprintf(number, sizeof number, "%lld", (long long)w->number);
+  v->name = leat_arena_str(&v->arena, leat_str_of(w->version ? w->version : number));
   v->model = leat_arena_str(&v->arena, leat_str_of(w->model));
   v->dir = leat_arena_str(&v->arena, leat_str_of(w->dir));
   v->identity = leat_arena_str(&v->arena, leat_str_of(w->identity ? w->identity : w->dir));
