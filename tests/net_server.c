@@ -10,6 +10,7 @@
 //   /counters  connections, requests, memory  /test.Echo/Unary, Stream  gRPC
 #include "formats/json.h"
 #include "net/grpc.h"
+#include "unit/handlers.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -17,33 +18,6 @@
 #include <unistd.h>
 
 static leat_server *server;
-
-static void *answer_later(void *exchange) {
-  leat_exchange *x = exchange;
-  usleep(20000);
-  leat_buf_str(&x->reply, x->body);
-  leat_reply_send(x, 200);
-  return NULL;
-}
-
-static void *stream_later(void *exchange) {
-  leat_exchange *x = exchange;
-  leat_reply_begin(x, 200);
-  for (int i = 0; i < 50; i++) {
-    char text[16];
-    snprintf(text, sizeof text, "<%d>", i);
-    if (!leat_reply_write(x, leat_str_of(text))) break;
-    if (i % 10 == 0) usleep(1000);
-  }
-  leat_reply_end(x);
-  return NULL;
-}
-
-static void start_thread(void *(*run)(void *), leat_exchange *x) {
-  pthread_t thread;
-  pthread_create(&thread, NULL, run, x);
-  pthread_detach(thread);
-}
 
 static void parse_json(leat_exchange *x) {
   leat_json json;
