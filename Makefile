@@ -26,6 +26,7 @@ fmt:
 
 peers:
 	@python3 -m venv $(BUILD)/peers && $(BUILD)/peers/bin/pip install -q -r bench/peers/requirements.txt
+	@$(BUILD)/peers/bin/pip install -q --no-deps nvidia-pytriton==0.7.0 # Its numpy<2 is its client's; the server in it needs none.
 
 bench: all
 	@$(PYTHON) bench/run.py $(BUILD)

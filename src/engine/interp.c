@@ -136,6 +136,10 @@ static plan *plan_new(leat_func *func) {
 // Made at the first use. Only the exec's own function is profiled.
 static leat_status plan_of(leat_exec *exec, leat_func *func, plan **out, leat_error *err) {
   bool made;
+  if (func == exec->func && exec->own) {
+    *out = exec->own;
+    return LEAT_OK;
+  }
   leat_map_entry *entry = leat_map_insert(&exec->plans, leat_str_of(func->name), &made);
   if (!entry) return leat__oom(err, sizeof **out);
   *out = entry->value.ptr;
@@ -409,15 +413,16 @@ static leat_status run_func(leat_exec *exec, leat_state *state, leat_func *func,
   frame f = {0};
   leat_status status = plan_of(exec, func, &f.p, err);
   if (status) return status;
-  size_t bytes = (size_t)f.p->value_count * sizeof *f.values + (slots + 1) * sizeof *f.env;
-  char *block = leat__calloc(1, bytes);
+  size_t values = (size_t)f.p->value_count, few[256];
+  size_t bytes = values * sizeof *f.values + (slots + 1) * sizeof *f.env;
+  void *block = bytes <= sizeof few ? memset(few, 0, bytes) : leat__calloc(1, bytes);
   if (!block) return leat__oom(err, bytes);
-  f.values = (leat_tensor **)(void *)block;
-  f.env = (int64_t *)(void *)(block + (size_t)f.p->value_count * sizeof *f.values);
+  f.values = block;
+  f.env = (int64_t *)(void *)(f.values + values);
   for (size_t i = 0; i < slots; i++) f.env[i] = env ? env[i] : INT64_MIN;
   status = run_frame(exec, state, &f, in, out, err);
-  for (int i = 0; i < f.p->value_count; i++) leat_tensor_unref(f.values[i]);
-  leat__free(block);
+  for (size_t i = 0; i < values; i++) leat_tensor_unref(f.values[i]);
+  if (block != few) leat__free(block);
   return status;
 }
 

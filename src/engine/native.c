@@ -45,7 +45,10 @@ struct leat_native {
   float *scratch;
   int64_t scratch_bytes;
   leat_tensor **held;   // by slot: a dense copy or a reference, for one run
+  bool holds;           // some of them are there
+  bool alone;           // no group is the interpreter's: what is read stays as it is for a whole run
   leat_tensor **spare;  // by slot: a variable's buffer of the step before
+  LEAT_VEC(const leat_node *) reads;  // of variables
   LEAT_VEC(update) updates;
   leat_pool *pool;        // of the run
   leat_profile *profile;  // NULL: none
@@ -157,6 +160,16 @@ static bool find_outside(leat_native *n) {
   return true;
 }
 
+static bool find_reads(leat_native *n) {
+  const leat_func *f = n->lower.func;
+  n->alone = true;
+  for (size_t g = 0; g < n->lower.groups.count; g++)
+    if (n->lower.groups.at[g].kind == GROUP_HOST) n->alone = false;
+  for (int i = 0; i < f->node_count; i++)
+    if (f->nodes[i]->op == LEAT_OP_var_read && !leat_vec_push(&n->reads, f->nodes[i])) return false;
+  return true;
+}
+
 static bool make_tables(leat_native *n) {
   size_t slots = n->lower.slots.count + 1, dims = n->lower.dims.count + 1,
          groups = n->lower.groups.count + 1;
@@ -168,7 +181,7 @@ static bool make_tables(leat_native *n) {
   n->held = leat__calloc(slots, sizeof(leat_tensor *));
   n->spare = leat__calloc(slots, sizeof(leat_tensor *));
   return n->entries && n->pointers && n->sizes && n->planned_for && n->plan && n->held &&
-         n->spare && find_lives(n) && find_outside(n);
+         n->spare && find_reads(n) && find_lives(n) && find_outside(n);
 }
 
 // Printed code's way to the kernels. Rows are shared out where each thread gets work for longer
@@ -305,6 +318,7 @@ void leat__native_free(leat_native *n) {
   leat__free(n->plan);
   leat__free(n->held);
   leat__free(n->spare);
+  leat_vec_deinit(&n->reads);
   leat_vec_deinit(&n->updates);
   free(n->arena);
   free(n->scratch);
@@ -424,6 +438,11 @@ static leat_status point_at(leat_native *n, size_t slot, const leat_native_frame
                             node->attrs[0].var->name);
   }
   if (!from) return LEAT_OK;  // the interpreter has not come to it
+  if (n->alone && leat_tensor_is_dense(from)) {
+    n->pointers[HEAD + slot] = from->data;
+    return LEAT_OK;
+  }
+  n->holds = true;
   leat_status status = leat_tensor_dense(&n->held[slot], from, err);
   if (!status) n->pointers[HEAD + slot] = n->held[slot]->data;
   return status;
@@ -472,15 +491,13 @@ static leat_status put_variables(leat_native *n, const leat_native_frame *f, lea
 
 // Reads of variables that the interpreter or the caller sees.
 static leat_status read_variables(leat_native *n, const leat_native_frame *f, leat_error *err) {
-  const leat_func *func = n->lower.func;
-  for (int i = 0; i < func->node_count; i++) {
-    const leat_node *node = func->nodes[i];
-    if (node->op != LEAT_OP_var_read) continue;
+  for (size_t i = 0; i < n->reads.count; i++) {
+    const leat_node *node = n->reads.at[i];
     leat_tensor *value = f->state ? leat_state_get(f->state, node->attrs[0].var) : NULL;
     if (!value)
       return leat_error_set(err, LEAT_FAILED_PRECONDITION, "variable '%s' has no value",
                             node->attrs[0].var->name);
-    if (n->lower.nodes[i].crosses) f->values[f->first[i]] = leat_tensor_ref(value);
+    if (role_of(n, node)->crosses) f->values[f->first[node->id]] = leat_tensor_ref(value);
   }
   return LEAT_OK;
 }
@@ -515,10 +532,11 @@ leat_status leat__native_run(leat_native *n, const leat_native_frame *f, leat_er
     status = run_group(n, g, f, err);
     if (n->profile && !status) record(n, g, f, start);
   }
-  for (size_t s = 0; s < n->lower.slots.count; s++) {
+  for (size_t s = 0; n->holds && s < n->lower.slots.count; s++) {
     leat_tensor_unref(n->held[s]);
     n->held[s] = NULL;
   }
+  n->holds = false;
   return status ? status : put_variables(n, f, err);
 }
 

@@ -23,6 +23,12 @@ enum { TILE_MOST_ROWS = 8, LANES_ACC = 8 };
 enum { TILE_MOST_ROWS = 8, LANES_ACC = 4 };
 #endif
 enum { TILE_VECS = 3, FLAT_VECS = 8, DOT_GOES_ON = 1, DOT_SPILLS = 2 };
+enum { LAST_WHOLE, LAST_CUT, LAST_HALF };  // a tile's last vector
+#if defined(LEAT_HALVES)
+#define HALVES 1
+#else
+#define HALVES 0
+#endif
 // Blocks of a dot: contracted indices of a panel of b, rows of a, elements of a in the second
 // cache.
 enum { DOT_K = 128, DOT_ROWS = 128, DOT_CACHE = 1 << 16 };
