@@ -44,10 +44,10 @@ struct leat_native {
   int64_t arena_bytes;
   float *scratch;
   int64_t scratch_bytes;
-  leat_tensor **held;   // by slot: a dense copy or a reference, for one run
-  bool holds;           // some of them are there
-  bool alone;           // no group is the interpreter's: what is read stays as it is for a whole run
-  leat_tensor **spare;  // by slot: a variable's buffer of the step before
+  leat_tensor **held;  // by slot: a dense copy or a reference, for one run
+  bool holds;          // some of them are there
+  bool alone;          // no group is the interpreter's: what is read stays as it is for a whole run
+  leat_tensor **spare;                // by slot: a variable's buffer of the step before
   LEAT_VEC(const leat_node *) reads;  // of variables
   LEAT_VEC(update) updates;
   leat_pool *pool;        // of the run
@@ -210,6 +210,10 @@ static void run_part(void *context, int64_t part) {
 static void run_dot(void *context, const leat_dot *dot) {
   leat_native *n = context;
   const leat_vec *vec = leat__vec();
+  if (dot->m < 4 && !dot->lanes16 && !leat__dot_packs(dot)) {
+    vec->dot_f32(dot);
+    return;
+  }
   leat_dot packed = *dot;
   packed.scratch = n->scratch;
   if (!dot->lanes16 && leat__dot_packs(dot)) {

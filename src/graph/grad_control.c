@@ -151,75 +151,186 @@ static leat_func *close(leat_builder *outer, leat_builder *b) {
   return func;
 }
 
-// The body, which also returns the carries that it was given: they are stacked for the way back.
-static leat_func *recording_body(leat_builder *outer, const scan_parts *s) {
+// --- What the way back keeps of the way there ---
+static bool is_cheap(const leat_node *node) {
+  switch (node->op) {
+    case LEAT_OP_sqrt:
+    case LEAT_OP_rsqrt:
+    case LEAT_OP_exp:
+    case LEAT_OP_expm1:
+    case LEAT_OP_log:
+    case LEAT_OP_log1p:
+    case LEAT_OP_tanh:
+    case LEAT_OP_sigmoid:
+    case LEAT_OP_erf:
+    case LEAT_OP_sin:
+    case LEAT_OP_cos:
+    case LEAT_OP_atan:
+    case LEAT_OP_div:
+    case LEAT_OP_rem:
+    case LEAT_OP_pow:
+    case LEAT_OP_random_bits: return false;
+    default: break;
+  }
+  leat_op_fusion fusion = leat__ops[node->op].fusion;
+  return fusion == FUSION_elemwise || fusion == FUSION_broadcast || fusion == FUSION_injective;
+}
+
+// Rows of it can be stacked: no strings, and no size that is known in the body only.
+static bool is_stackable(const leat_func *body, leat_type type) {
+  if (type.dtype == LEAT_DTYPE_STRING || type.shape.rank >= LEAT_MAX_RANK) return false;
+  for (int i = 0; i < type.shape.rank; i++) {
+    bool known = type.shape.dims[i] >= 0;
+    for (int k = 0; !known && k < body->input_count; k++) {
+      leat_shape shape = leat_func_input_type(body, k).shape;
+      for (int j = 0; j < shape.rank; j++) known |= shape.dims[j] == type.shape.dims[i];
+    }
+    if (!known) return false;
+  }
+  return true;
+}
+
+// What a node of a body's vjp depends on.
+enum { ON_TRIP = 1, ON_COTANGENT = 2, NEEDED = 4 };
+
+typedef struct residuals {  // values of the vjp that the way back reads instead of computing again
+  leat_func *vjp;
+  leat_value *at;
+  int count;
+} residuals;
+
+static void need(const scan_parts *s, residuals *r, char *marks, leat_value value) {
+  const leat_node *node = value.node;
+  bool carry = node->op == LEAT_OP_input && node->attrs[0].i > 0 && node->attrs[0].i <= s->carries;
+  bool costs = node->op != LEAT_OP_input && marks[node->id] & ON_TRIP && !is_cheap(node) &&
+               is_stackable(s->body, node->types[value.index]);
+  if (marks[node->id] & ON_COTANGENT) return;
+  if (!carry && !costs) {
+    marks[node->id] |= NEEDED;
+    return;
+  }
+  for (int i = 0; i < r->count; i++)
+    if (leat_value_eq(r->at[i], value)) return;
+  r->at[r->count++] = value;
+}
+
+static void mark_dependence(const scan_parts *s, const leat_func *vjp, char *marks) {
+  int first_capture = 1 + s->carries + s->scanned;
+  for (int i = 0; i < vjp->node_count; i++) {
+    const leat_node *node = vjp->nodes[i];
+    int input = node->op == LEAT_OP_input ? (int)node->attrs[0].i : -1;
+    if (input >= s->body->input_count)
+      marks[i] = ON_COTANGENT;
+    else if (input >= 0)
+      marks[i] = input < first_capture ? ON_TRIP : 0;
+    for (int k = 0; k < node->input_count; k++) marks[i] |= marks[node->inputs[k].node->id];
+  }
+}
+
+// Carries as they were, and dear values of the way there; cheap ones are computed again.
+static bool find_residuals(leat_builder *outer, const scan_parts *s, residuals *r) {
+  r->vjp = leat__vjp_func(outer, s->body);
+  int values = 0;
+  for (int i = 0; r->vjp && i < r->vjp->node_count; i++) values += r->vjp->nodes[i]->output_count;
+  char *marks = r->vjp ? leat__calloc((size_t)r->vjp->node_count + 1, 1) : NULL;
+  r->at = list_new(outer, values);
+  if (!marks || !r->at) {
+    leat_builder_fail(outer, LEAT_RESOURCE_EXHAUSTED, "out of memory");
+    leat__free(marks);
+    return false;
+  }
+  mark_dependence(s, r->vjp, marks);
+  for (int i = 0; i < r->vjp->output_count; i++) need(s, r, marks, r->vjp->outputs[i]);
+  for (int i = r->vjp->node_count - 1; i >= 0; i--)
+    for (int k = 0; marks[i] & (ON_COTANGENT | NEEDED) && k < r->vjp->nodes[i]->input_count; k++)
+      need(s, r, marks, r->vjp->nodes[i]->inputs[k]);
+  leat__free(marks);
+  return true;
+}
+
+// The vjp's argument i is its input node i.
+static leat_value argument(const leat_func *func, int i) { return leat__out(func->inputs[i], 0); }
+
+// The body, which also returns the residuals: they are stacked for the way back.
+static leat_func *recording_body(leat_builder *outer, const scan_parts *s, const residuals *r) {
   leat_builder *b = leat_builder_new(s->body->graph, NULL);
-  leat_value *in = list_new(outer, s->body->input_count);
-  leat_value *out = list_new(outer, s->body->output_count);
+  leat_value *in = list_new(outer, s->body->input_count),
+             *from = list_new(outer, s->body->input_count);
+  leat_value *out = list_new(outer, s->body->output_count + r->count);
   int inputs = 0, outputs = 0;
-  for (int i = 0; b && in && i < s->body->input_count; i++)
+  for (int i = 0; b && in && from && i < s->body->input_count; i++) {
     in[i] = next_input(b, &inputs, leat_func_input_type(s->body, i));
-  if (b && in && out) {
+    from[i] = argument(r->vjp, i);
+  }
+  if (b && in && from && out) {
     leat__inline(b, s->body, in, s->body->input_count, out);
-    for (int i = 0; i < s->body->output_count; i++) next_output(b, &outputs, out[i]);
-    for (int i = 0; i < s->carries; i++) next_output(b, &outputs, in[1 + i]);
+    leat__inline_part(b, r->vjp, &(leat_value_swap){from, in, s->body->input_count}, r->at,
+                      r->count, out + s->body->output_count);
+    for (int i = 0; i < s->body->output_count + r->count; i++) next_output(b, &outputs, out[i]);
   }
   leat__free(in);
+  leat__free(from);
   leat__free(out);
-  return close(outer, b);
+  leat_func *func = close(outer, b);
+  if (func) func->extends = s->body;
+  return func;
+}
+
+typedef struct taken {  // values of the vjp that are arguments of the way back
+  leat_value *from, *to;
+  int count, inputs;
+} taken;
+
+static void take(leat_builder *b, taken *t, leat_value value) {
+  t->from[t->count] = value;
+  t->to[t->count++] = next_input(b, &t->inputs, leat_value_type(value));
 }
 
 // One trip of the way back: (trip, gradients of carries, summed gradients of captures; rows:
-// carries as they were, scanned rows, gradients of stacked rows; captures) -> (gradients of
-// carries, summed gradients of captures; gradients of scanned rows).
-static leat_func *backward_body(leat_builder *outer, const scan_parts *s) {
-  const leat_func *body = s->body;
-  leat_func *vjp = leat__vjp_func(outer, s->body);
-  leat_builder *b = vjp ? leat_builder_new(body->graph, NULL) : NULL;
-  int most = body->input_count * 2 + body->output_count * 2 + 2;
-  leat_value *args = list_new(outer, most), *sums = list_new(outer, most);
-  leat_value *grads = list_new(outer, most), *carry_grads = list_new(outer, most);
-  if (!b || !args || !sums || !grads || !carry_grads) goto done;
-  int inputs = 0, outputs = 0, sum_count = 0, given = 0;
-  int first_capture = 1 + s->carries + s->scanned;
-  args[0] = next_input(b, &inputs, leat_func_input_type(body, 0));
-  for (int i = 0; i < s->carries; i++)
-    if (is_float(leat_func_output_type(body, i)))
-      carry_grads[given++] = next_input(b, &inputs, leat_func_output_type(body, i));
+// residuals, scanned rows, gradients of stacked rows; captures) -> (gradients of carries, summed
+// gradients of captures; gradients of scanned rows).
+static leat_func *backward_body(leat_builder *outer, const scan_parts *s, const residuals *r) {
+  const leat_func *body = s->body, *vjp = r->vjp;
+  leat_builder *b = leat_builder_new(body->graph, NULL);
+  int most = body->input_count * 2 + body->output_count * 2 + r->count + 2;
+  taken swap = {.from = list_new(outer, most), .to = list_new(outer, most)};
+  leat_value *sums = list_new(outer, most), *grads = list_new(outer, most);
+  if (!b || !swap.from || !swap.to || !sums || !grads) goto done;
+  int outputs = 0, sum_count = 0, first_capture = 1 + s->carries + s->scanned;
+  int carry_cots = count_floats(body, 0, s->carries, false), cot = body->input_count;
+  take(b, &swap, argument(vjp, 0));
+  for (int i = 0; i < carry_cots; i++) take(b, &swap, argument(vjp, cot++));
   for (int i = first_capture; i < body->input_count; i++)
     if (is_float(leat_func_input_type(body, i)))
-      sums[sum_count++] = next_input(b, &inputs, leat_func_input_type(body, i));
-  for (int i = 1; i < first_capture; i++)
-    args[i] = next_input(b, &inputs, leat_func_input_type(body, i));
-  int count = body->input_count;
-  for (int i = 0; i < given; i++) args[count++] = carry_grads[i];
-  for (int i = s->carries; i < body->output_count; i++)
-    if (is_float(leat_func_output_type(body, i)))
-      args[count++] = next_input(b, &inputs, leat_func_output_type(body, i));
-  for (int i = first_capture; i < body->input_count; i++)
-    args[i] = next_input(b, &inputs, leat_func_input_type(body, i));
-  leat__inline(b, vjp, args, count, grads);
+      sums[sum_count++] = next_input(b, &swap.inputs, leat_func_input_type(body, i));
+  for (int i = 0; i < r->count; i++) take(b, &swap, r->at[i]);
+  for (int i = 1 + s->carries; i < first_capture; i++) take(b, &swap, argument(vjp, i));
+  while (cot < vjp->input_count) take(b, &swap, argument(vjp, cot++));
+  for (int i = first_capture; i < body->input_count; i++) take(b, &swap, argument(vjp, i));
+  leat__inline_part(b, r->vjp, &(leat_value_swap){swap.from, swap.to, swap.count}, vjp->outputs,
+                    vjp->output_count, grads);
   // vjp's results: float carries, float scanned rows, float captures (the trip is i64)
-  int rows_at = given, rows = count_floats(body, 1 + s->carries, first_capture, true);
-  for (int i = 0; i < given; i++) next_output(b, &outputs, grads[i]);
+  int rows_at = count_floats(body, 1, 1 + s->carries, true);
+  int rows = count_floats(body, 1 + s->carries, first_capture, true);
+  for (int i = 0; i < rows_at; i++) next_output(b, &outputs, grads[i]);
   for (int i = 0; i < sum_count; i++)
     next_output(b, &outputs, leat_add(b, sums[i], grads[rows_at + rows + i]));
   for (int i = 0; i < rows; i++) next_output(b, &outputs, grads[rows_at + i]);
 done:
-  leat__free(args);
+  leat__free(swap.from);
+  leat__free(swap.to);
   leat__free(sums);
   leat__free(grads);
-  leat__free(carry_grads);
   return b ? close(outer, b) : NULL;
 }
 
-// Runs the scan backwards, given the outputs' cotangents and the stacked carries.
+// Runs the scan backwards, given the outputs' cotangents and the stacked residuals.
 static void scan_backwards(leat_gradient_ctx *ctx, leat_node *node, const scan_parts *s,
-                           const leat_value *inputs, const leat_value *dys,
+                           const residuals *r, const leat_value *inputs, const leat_value *dys,
                            const leat_value *stacked, leat_value *grads) {
   leat_builder *b = leat__cot_builder(ctx);
-  leat_func *back = backward_body(b, s);
-  leat_value *args = list_new(b, 2 * (s->body->input_count + s->body->output_count));
+  leat_func *back = backward_body(b, s, r);
+  leat_value *args = list_new(b, 2 * (s->body->input_count + s->body->output_count) + r->count);
   leat_value *outs = list_new(b, back ? back->output_count : 0);
   if (back && args && outs) {
     int count = 0, dy = 0, float_carries = count_floats(s->body, 0, s->carries, false);
@@ -228,7 +339,7 @@ static void scan_backwards(leat_gradient_ctx *ctx, leat_node *node, const scan_p
     for (int i = first_capture; i < first_capture + s->captures; i++)
       if (is_float(leat_value_type(inputs[i]))) args[count++] = leat_zeros_like(b, inputs[i]);
     int carries = count;
-    for (int i = 0; i < s->carries; i++) args[count++] = stacked[i];
+    for (int i = 0; i < r->count; i++) args[count++] = stacked[i];
     for (int i = s->carries; i < first_capture; i++) args[count++] = inputs[i];
     int row_grads = count_floats(s->body, s->carries, s->body->output_count, false);
     for (int i = 0; i < row_grads; i++) args[count++] = dys[dy++];
@@ -251,18 +362,21 @@ static void scan_backwards(leat_gradient_ctx *ctx, leat_node *node, const scan_p
   leat__free(outs);
 }
 
-// Re-runs the scan with recorded carries, then goes back. `dys` are the float outputs' cotangents.
+// Runs the scan again with residuals recorded, then goes back. Simplification makes one of the two
+// runs there (leat_func.extends). `dys` are the float outputs' cotangents.
 static void scan_gradient(leat_gradient_ctx *ctx, leat_node *node, const scan_parts *s,
                           const leat_value *inputs, const leat_value *dys, leat_value *grads) {
   leat_builder *b = leat__cot_builder(ctx);
-  leat_func *record = recording_body(b, s);
+  residuals r = {0};
+  leat_func *record = find_residuals(b, s, &r) ? recording_body(b, s, &r) : NULL;
   leat_value *outs = list_new(b, record ? record->output_count : 0);
   if (record && outs) {
     leat_scan(b, record, inputs, s->carries + s->scanned + s->captures, s->carries, s->scanned,
               s->trips, s->reverse, outs);
-    scan_backwards(ctx, node, s, inputs, dys, outs + s->body->output_count, grads);
+    scan_backwards(ctx, node, s, &r, inputs, dys, outs + s->body->output_count, grads);
   }
   leat__free(outs);
+  leat__free(r.at);
 }
 
 RULE(scan) {

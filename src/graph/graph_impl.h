@@ -178,6 +178,7 @@ struct leat_func {
   leat_value *outputs;
   const char **output_names;
   bool writes;        // has var_next or row_update
+  const leat_func *extends;  // the function whose results are this one's first ones; NULL: none known
   leat_node **nodes;  // in order; ids are positions. Effects are nodes like others.
   int node_count;
 };
@@ -215,6 +216,15 @@ static inline leat_value leat__build1(leat_builder *b, leat_op op, const leat_va
 // shapes are bound to the actual dims.
 void leat__inline(leat_builder *b, leat_func *func, const leat_value *inputs, int input_count,
                   leat_value *outputs);
+// Copies of `func` what `wanted` values need, reading its values `from[i]` as `to[i]`: a part of the
+// function. Arguments that are needed have to be among `from`. Symbols stay as they are; what has
+// effects is not copied unless its results are needed.
+typedef struct leat_value_swap {
+  const leat_value *from, *to;
+  int count;
+} leat_value_swap;
+void leat__inline_part(leat_builder *b, leat_func *func, const leat_value_swap *swap,
+                       const leat_value *wanted, int count, leat_value *outputs);
 // Binds the symbols in func's argument types to the given types. map and known have leat__dim_count
 // entries (known zeroed). INVALID_ARGUMENT names the argument that does not fit.
 leat_status leat__bind_symbols(leat_graph *graph, leat_func *func, const leat_type *types,

@@ -9,6 +9,7 @@ typedef struct inliner {
   bool *known;
   size_t slots;        // of map and known; symbols minted later are their own
   leat_value *values;  // first output of each copied node
+  leat_value_swap swap;
 } inliner;
 
 static leat_dim subst(inliner *in, leat_dim dim) {
@@ -47,6 +48,15 @@ static bool copy_attrs(inliner *in, const leat_node *node, leat_attr *attrs,
   return true;
 }
 
+// What stands for an operand. An argument may be any output of its node; only input nodes and what
+// is swapped are replaced so.
+static leat_value operand(const inliner *in, leat_value of) {
+  for (int i = 0; i < in->swap.count; i++)
+    if (leat_value_eq(in->swap.from[i], of)) return in->swap.to[i];
+  leat_value base = in->values[of.node->id];
+  return of.node->op == LEAT_OP_input ? base : (leat_value){base.node, of.index};
+}
+
 static leat_node *copy_node(inliner *in, const leat_node *node) {
   leat_attr attrs[LEAT_MAX_ATTRS];
   int64_t dims[LEAT_MAX_ATTRS][LEAT_MAX_RANK];
@@ -58,11 +68,7 @@ static leat_node *copy_node(inliner *in, const leat_node *node) {
     leat_builder_fail(in->b, LEAT_RESOURCE_EXHAUSTED, "out of memory");
     return NULL;
   }
-  for (int i = 0; i < node->input_count; i++)
-    inputs[i] = (leat_value){in->values[node->inputs[i].node->id].node, node->inputs[i].index};
-  // An argument may be any output of its node; only input nodes are replaced so.
-  for (int i = 0; i < node->input_count; i++)
-    if (node->inputs[i].node->op == LEAT_OP_input) inputs[i] = in->values[node->inputs[i].node->id];
+  for (int i = 0; i < node->input_count; i++) inputs[i] = operand(in, node->inputs[i]);
   leat_node *made =
       leat__build(in->b, node->op, inputs, node->input_count, attrs, node->attr_count);
   if (inputs != few) leat__free(inputs);
@@ -80,10 +86,7 @@ static void copy_body(inliner *in, leat_func *func, const leat_value *inputs, le
     }
     if (!leat_builder_ok(in->b)) return;
   }
-  for (int i = 0; i < func->output_count; i++) {
-    leat_value out = func->outputs[i], base = in->values[out.node->id];
-    outputs[i] = out.node->op == LEAT_OP_input ? base : (leat_value){base.node, out.index};
-  }
+  for (int i = 0; i < func->output_count; i++) outputs[i] = operand(in, func->outputs[i]);
 }
 
 static leat_status bind(inliner *in, leat_func *func, const leat_value *inputs, int count,
@@ -115,4 +118,44 @@ void leat__inline(leat_builder *b, leat_func *func, const leat_value *inputs, in
   leat__free(in.map);
   leat__free(in.known);
   leat__free(in.values);
+}
+
+// Marks the nodes that `value` needs to be copied.
+static void need(const inliner *in, leat_value value, bool *needed) {
+  for (int i = 0; i < in->swap.count; i++)
+    if (leat_value_eq(in->swap.from[i], value)) return;
+  needed[value.node->id] = true;
+}
+
+static void copy_part(inliner *in, leat_func *func, const leat_value *wanted, int count,
+                      bool *needed) {
+  for (int i = 0; i < count; i++) need(in, wanted[i], needed);
+  for (int i = func->node_count - 1; i >= 0; i--)
+    for (int k = 0; needed[i] && k < func->nodes[i]->input_count; k++)
+      need(in, func->nodes[i]->inputs[k], needed);
+  for (int i = 0; i < func->node_count && leat_builder_ok(in->b); i++) {
+    if (!needed[i]) continue;
+    leat_builder_scope(in->b, func->nodes[i]->scope);
+    in->values[i] = (leat_value){copy_node(in, func->nodes[i]), 0};
+  }
+}
+
+void leat__inline_part(leat_builder *b, leat_func *func, const leat_value_swap *swap,
+                       const leat_value *wanted, int count, leat_value *outputs) {
+  for (int i = 0; i < count; i++) outputs[i] = (leat_value){0};
+  if (!leat_builder_ok(b)) return;
+  inliner in = {.b = b, .graph = func->graph, .swap = *swap, .slots = leat__dim_count(func->graph)};
+  in.map = leat__calloc(in.slots + 1, sizeof *in.map);
+  in.known = leat__calloc(in.slots + 1, sizeof *in.known);
+  in.values = leat__calloc((size_t)func->node_count + 1, sizeof *in.values);
+  bool *needed = leat__calloc((size_t)func->node_count + 1, sizeof *needed);
+  if (in.map && in.known && in.values && needed)
+    copy_part(&in, func, wanted, count, needed);
+  else
+    leat_builder_fail(b, LEAT_RESOURCE_EXHAUSTED, "out of memory");
+  for (int i = 0; i < count && leat_builder_ok(b); i++) outputs[i] = operand(&in, wanted[i]);
+  leat__free(in.map);
+  leat__free(in.known);
+  leat__free(in.values);
+  leat__free(needed);
 }

@@ -3,8 +3,9 @@
 //
 // Allowed: x*1, x/1, x-(+0), x+(-0), --x, /2^k to *2^-k when exact, compositions of transposes and
 // reshapes, widening casts, broadcasts of broadcasts, a transposed dot as the exchanged one, the
-// mask of a relu from its result; equal nodes merge by hash-consing and dead ones go. Forbidden:
-// x+0, x*0, x-x, re-association, any change of an order.
+// mask of a relu from its result, a scan as the one that also returns what its gradient needs;
+// equal nodes merge by hash-consing and dead ones go. Forbidden: x+0, x*0, x-x, re-association, any
+// change of an order.
 #include "graph/graph_impl.h"
 #include "leat/ops.h"
 
@@ -138,6 +139,20 @@ static const leat_node *relu_beside(const leat_func *func, const leat_node *node
   return NULL;
 }
 
+// A later scan of the same operands whose body returns what this one's does, and more.
+static const leat_node *scan_beside(const leat_func *func, const leat_node *node) {
+  for (int i = node->id + 1; node->op == LEAT_OP_scan && i < func->node_count; i++) {
+    const leat_node *other = func->nodes[i];
+    if (other->op != LEAT_OP_scan || other->attrs[0].func->extends != node->attrs[0].func) continue;
+    bool same = other->input_count == node->input_count;
+    for (int k = 1; same && k < node->attr_count; k++) same = other->attrs[k].i == node->attrs[k].i;
+    for (int k = 0; same && k < node->input_count; k++)
+      same = leat_value_eq(other->inputs[k], node->inputs[k]);
+    if (same) return other;
+  }
+  return NULL;
+}
+
 static bool copy_nodes(leat_builder *b, leat_func *func, leat_value *map, const int *first) {
   for (int i = 0; i < func->node_count && leat_builder_ok(b); i++) {
     leat_node *node = func->nodes[i];
@@ -159,8 +174,9 @@ static bool copy_nodes(leat_builder *b, leat_func *func, leat_value *map, const 
     if (value.node)
       map[first[i]] = value;
     else {
-      leat_node *made =
-          leat__build(b, node->op, in, node->input_count, node->attrs, node->attr_count);
+      const leat_node *more = scan_beside(func, node);
+      leat_node *made = leat__build(b, node->op, in, node->input_count, (more ? more : node)->attrs,
+                                    node->attr_count);
       for (int k = 0; k < node->output_count; k++) map[first[i] + k] = (leat_value){made, k};
     }
     leat__free(in);
