@@ -13,11 +13,12 @@ typedef struct leat_call {
   leat_exec *exec;
   leat_state *state;  // may be NULL
   const leat_node *node;
-  leat_tensor **in;   // operands; borrowed
-  uint64_t dies;      // bit i: operand i (of the first 64) is not used after this node
-  leat_tensor **out;  // results to make
-  int64_t *env;       // values of the graph's symbols
-  void **cache;       // a place for what the node prepares once (freed with `leat__free_cache`)
+  leat_tensor **in;      // operands; borrowed
+  uint64_t dies;         // bit i: operand i (of the first 64) is not used after this node
+  leat_tensor **out;     // results to make
+  leat_tensor **spares;  // by result: a large tensor of the call before, to be taken; may be NULL
+  int64_t *env;          // values of the graph's symbols
+  void **cache;          // a place for what the node prepares once (freed with `leat__free_cache`)
   leat_error *err;
 } leat_call;
 
@@ -28,6 +29,8 @@ typedef struct leat_call {
 // Sizes of result i, symbols resolved; fails if one is unknown or negative.
 leat_status leat__call_dims(leat_call *c, int i, int64_t dims[LEAT_MAX_RANK]);
 int64_t leat__call_dim(leat_call *c, leat_dim dim);
+// Takes a spare tensor of that type; NULL if it is none.
+leat_tensor *leat__take_spare(leat_tensor **spare, leat_dtype dtype, int rank, const int64_t *dims);
 // A dense result i of its declared type, uninitialised.
 leat_status leat__call_new(leat_call *c, int i);
 // The same, but takes over operand `from` where it dies here, is dense, unshared and of that type.

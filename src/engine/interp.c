@@ -15,10 +15,11 @@ typedef struct plan {
   leat_func *func;
   int *first;  // by node: index of its output 0 among values
   int value_count;
-  int *last_use;        // by value
-  int *order;           // node ids in order of execution: pure ones, then writers
-  leat_cache **caches;  // by node
-  leat_tier tier;       // which engine runs it
+  int *last_use;         // by value
+  int *order;            // node ids in order of execution: pure ones, then writers
+  leat_cache **caches;   // by node
+  leat_tensor **spares;  // by value: large ones of the call before, so that memory stays mapped
+  leat_tier tier;        // which engine runs it
 } plan;
 
 struct leat_exec {
@@ -92,6 +93,8 @@ static void plan_free(plan *p) {
   leat__tier_deinit(&p->tier);
   for (int i = 0; p->caches && i < p->func->node_count; i++)
     if (p->caches[i]) p->caches[i]->free(p->caches[i]);
+  for (int i = 0; p->spares && i < p->value_count; i++) leat_tensor_unref(p->spares[i]);
+  leat__free(p->spares);
   leat__free(p->caches);
   leat__free(p->first);
   leat__free(p->last_use);
@@ -121,7 +124,8 @@ static plan *plan_new(leat_func *func) {
     p->value_count += func->nodes[i]->output_count;
   }
   p->last_use = leat__calloc((size_t)p->value_count + 1, sizeof *p->last_use);
-  if (!p->last_use) return plan_free(p), NULL;
+  p->spares = leat__calloc((size_t)p->value_count + 1, sizeof(leat_tensor *));
+  if (!p->last_use || !p->spares) return plan_free(p), NULL;
   for (int i = 0; i < p->value_count; i++) p->last_use[i] = -1;
   for (int step = 0; step < func->node_count; step++) {
     const leat_node *node = func->nodes[p->order[step]];
@@ -327,6 +331,7 @@ static leat_status run_host(void *context, const leat_node *node, leat_error *er
                  .env = h->f->env,
                  .err = err,
                  .out = h->f->values + h->f->p->first[node->id],
+                 .spares = h->f->p->spares + h->f->p->first[node->id],
                  .cache = (void **)&h->f->p->caches[node->id]};
   for (int i = 0; i < node->input_count; i++)
     in[i] = h->f->values[h->f->p->first[node->inputs[i].node->id] + node->inputs[i].index];
@@ -340,6 +345,7 @@ static leat_status run_native(leat_native *native, leat_exec *exec, leat_state *
   host_run h = {exec, state, f};
   leat_native_frame run = {.values = f->values,
                            .first = f->p->first,
+                           .spares = f->p->spares,
                            .env = f->env,
                            .state = state,
                            .pool = exec->pool,
@@ -403,6 +409,27 @@ static leat_status run_frame(leat_exec *exec, leat_state *state, frame *f, leat_
   return status;
 }
 
+// Drops a value, or keeps its memory for the next call.
+enum { SMALL = 1 << 15 };  // bytes; malloc has those at hand
+static void drop(plan *p, int i, leat_tensor *t) {
+  bool keeps = t && t->dtype != LEAT_DTYPE_STRING && !t->buffer->release &&
+               t->count * (int64_t)leat_dtype_bytes(t->dtype) >= SMALL &&
+               atomic_load_explicit(&t->refs, memory_order_acquire) == 1 &&
+               atomic_load_explicit(&t->buffer->refs, memory_order_acquire) == 1 &&
+               leat_tensor_is_dense(t);
+  leat_tensor_unref(keeps ? p->spares[i] : t);
+  if (keeps) p->spares[i] = t;
+}
+
+leat_tensor *leat__take_spare(leat_tensor **spare, leat_dtype dtype, int rank,
+                              const int64_t *dims) {
+  leat_tensor *t = spare ? *spare : NULL;
+  bool fits = t && t->dtype == dtype && t->rank == rank;
+  for (int i = 0; fits && i < rank; i++) fits = t->dims[i] == dims[i];
+  if (fits) *spare = NULL;
+  return fits ? t : NULL;
+}
+
 static leat_status run_func(leat_exec *exec, leat_state *state, leat_func *func, const int64_t *env,
                             leat_tensor *const *in, int count, leat_tensor **out, leat_error *err) {
   if (count != func->input_count)
@@ -421,7 +448,7 @@ static leat_status run_func(leat_exec *exec, leat_state *state, leat_func *func,
   f.env = (int64_t *)(void *)(f.values + values);
   for (size_t i = 0; i < slots; i++) f.env[i] = env ? env[i] : INT64_MIN;
   status = run_frame(exec, state, &f, in, out, err);
-  for (size_t i = 0; i < values; i++) leat_tensor_unref(f.values[i]);
+  for (size_t i = 0; i < values; i++) drop(f.p, (int)i, f.values[i]);
   if (block != few) leat__free(block);
   return status;
 }
@@ -460,7 +487,11 @@ leat_status leat__call_new(leat_call *c, int i) {
   int64_t dims[LEAT_MAX_RANK];
   leat_status status = leat__call_dims(c, i, dims);
   const leat_type *type = &c->node->types[i];
-  return status ? status : leat_tensor_new(&c->out[i], type->dtype, type->shape.rank, dims, c->err);
+  if (status) return status;
+  c->out[i] =
+      leat__take_spare(c->spares ? c->spares + i : NULL, type->dtype, type->shape.rank, dims);
+  return c->out[i] ? LEAT_OK
+                   : leat_tensor_new(&c->out[i], type->dtype, type->shape.rank, dims, c->err);
 }
 
 bool leat__call_can_reuse(leat_call *c, int i, int from) {

@@ -422,7 +422,9 @@ static leat_status make_tensor(leat_native *n, size_t slot, const leat_native_fr
       if (dims[i] < 0)
         return leat_error_set(err, LEAT_INVALID_ARGUMENT, "axis %d of a result has no size", i);
     }
-    leat_status status = leat_tensor_new(value, type->dtype, type->shape.rank, dims, err);
+    *value = leat__take_spare(&f->spares[f->first[node->id]], type->dtype, type->shape.rank, dims);
+    leat_status status =
+        *value ? LEAT_OK : leat_tensor_new(value, type->dtype, type->shape.rank, dims, err);
     if (status) return status;
   }
   n->pointers[HEAD + slot] = (*value)->data;

@@ -13,6 +13,7 @@ typedef struct leat_native leat_native;
 typedef struct leat_native_frame {
   leat_tensor **values;  // by value: first[node id] + output index
   const int *first;
+  leat_tensor **spares;  // by value, as of leat_call
   int64_t *env;
   leat_state *state;  // may be NULL
   leat_pool *pool;    // NULL: the caller alone
