@@ -153,8 +153,100 @@ static const leat_node *scan_beside(const leat_func *func, const leat_node *node
   return NULL;
 }
 
-static bool copy_nodes(leat_builder *b, leat_func *func, leat_value *map, const int *first) {
-  for (int i = 0; i < func->node_count && leat_builder_ok(b); i++) {
+// --- Bodies -------------------------------------------------------------------------------------
+// Functions that the function calls are simplified once each; of a scan's body those rows go that
+// nobody reads.
+typedef struct bodies {
+  const leat_func *func;  // whose nodes call them
+  leat_map done;          // name -> body
+  leat_error err;
+} bodies;
+
+typedef struct body {
+  leat_func *func;  // simplified
+  int *kept;        // by result: its place there, -1: gone
+} body;
+
+static void bodies_deinit(bodies *all) {
+  for (size_t i = 0; i < all->done.count; i++) leat__free(all->done.entries[i].value.ptr);
+  leat_map_deinit(&all->done);
+}
+
+// The scan that stands for a node: itself, or one that returns more.
+static const leat_node *scan_for(const leat_func *func, const leat_node *node) {
+  const leat_node *more = scan_beside(func, node);
+  return more ? more : node;
+}
+
+// Marks results of scans with this body that somebody reads; all carries count.
+static void mark_read(const leat_func *func, const leat_func *of, int *kept) {
+  for (int i = 0; i < func->node_count + 1; i++) {
+    int count = i < func->node_count ? func->nodes[i]->input_count : func->output_count;
+    for (int k = 0; k < count; k++) {
+      leat_value v = i < func->node_count ? func->nodes[i]->inputs[k] : func->outputs[k];
+      if (v.node->op == LEAT_OP_scan && scan_for(func, v.node)->attrs[0].func == of)
+        kept[v.index] = 1;
+    }
+  }
+}
+
+static leat_status simplify(leat_func *func, const char *name, const int *kept, leat_func **out,
+                            leat_error *err);
+
+// With `scan`, a scan's body; else any other function.
+static const body *body_of(bodies *all, leat_func *func, const leat_node *scan) {
+  bool made;
+  leat_map_entry *entry = leat_map_insert(&all->done, leat_str_of(func->name), &made);
+  if (!entry) return NULL;
+  if (!made) return entry->value.ptr;
+  body *own = entry->value.ptr =
+      leat__calloc(1, sizeof *own + sizeof(int) * (size_t)(func->output_count + 1));
+  if (!own) return NULL;
+  own->kept = (int *)(own + 1);
+  int carries = scan ? (int)scan->attrs[1].i : func->output_count, place = 0;
+  if (scan) mark_read(all->func, func, own->kept);
+  for (int i = 0; i < func->output_count; i++)
+    own->kept[i] = i < carries || own->kept[i] ? place++ : -1;
+  return simplify(func, NULL, own->kept, &own->func, &all->err) ? NULL : own;
+}
+
+// A node that calls functions, calling the simplified ones.
+static bool copy_caller(leat_builder *b, bodies *all, const leat_node *node, const leat_value *in,
+                        leat_value *map) {
+  leat_attr attrs[LEAT_MAX_ATTRS];
+  leat_attr_def defs[LEAT_MAX_ATTRS];
+  const leat_node *from = scan_for(all->func, node), *scan = node->op == LEAT_OP_scan ? from : NULL;
+  const body *own = NULL;
+  leat__op_attrs(node->op, defs);
+  for (int i = 0; i < node->attr_count; i++) {
+    attrs[i] = from->attrs[i];
+    if (defs[i].kind != ATTR_FUNC) continue;
+    own = body_of(all, attrs[i].func, scan);
+    if (!own) return false;
+    attrs[i].func = own->func;
+  }
+  leat_node *made = leat__build(b, node->op, in, node->input_count, attrs, node->attr_count);
+  for (int k = 0; k < node->output_count; k++) {
+    int place = scan ? own->kept[k] : k;
+    map[k] = (leat_value){made, place < 0 ? 0 : place};
+  }
+  return true;
+}
+
+static bool calls(const leat_node *node) {
+  switch (node->op) {
+    case LEAT_OP_call:
+    case LEAT_OP_cond:
+    case LEAT_OP_while:
+    case LEAT_OP_scan: return true;
+    default: return false;  // gradients and row updates are other functions' business
+  }
+}
+
+static bool copy_nodes(leat_builder *b, bodies *all, leat_func *func, leat_value *map,
+                       const int *first) {
+  bool good = true;
+  for (int i = 0; good && i < func->node_count && leat_builder_ok(b); i++) {
     leat_node *node = func->nodes[i];
     if (node->op == LEAT_OP_input) {
       map[first[i]] = leat_input(b, func->input_names[node->attrs[0].i], node->types[0]);
@@ -173,20 +265,23 @@ static bool copy_nodes(leat_builder *b, leat_func *func, leat_value *map, const 
     leat_value value = simpler(b, node, in);
     if (value.node)
       map[first[i]] = value;
+    else if (calls(node))
+      good = copy_caller(b, all, node, in, map + first[i]);
     else {
-      const leat_node *more = scan_beside(func, node);
-      leat_node *made = leat__build(b, node->op, in, node->input_count, (more ? more : node)->attrs,
-                                    node->attr_count);
+      leat_node *made =
+          leat__build(b, node->op, in, node->input_count, node->attrs, node->attr_count);
       for (int k = 0; k < node->output_count; k++) map[first[i] + k] = (leat_value){made, k};
     }
     leat__free(in);
   }
-  return true;
+  return good;
 }
 
-leat_status leat_func_simplify(leat_func *func, const char *name, leat_func **out,
-                               leat_error *err) {
+// kept: by result, whether it stays (>= 0); NULL: all of them.
+static leat_status simplify(leat_func *func, const char *name, const int *kept, leat_func **out,
+                            leat_error *err) {
   *out = NULL;
+  bodies all = {.func = func};
   int *first = leat__calloc((size_t)func->node_count + 1, sizeof *first), count = 0;
   for (int i = 0; first && i < func->node_count; i++) {
     first[i] = count;
@@ -194,15 +289,21 @@ leat_status leat_func_simplify(leat_func *func, const char *name, leat_func **ou
   }
   leat_value *map = leat__calloc((size_t)count + 1, sizeof *map);
   leat_builder *b = leat_builder_new(func->graph, name);
-  bool good = first && map && b && copy_nodes(b, func, map, first);
+  bool good = first && map && b && copy_nodes(b, &all, func, map, first);
   for (int i = 0; good && i < func->output_count; i++)
-    leat_output(b, func->output_names[i],
-                map[first[func->outputs[i].node->id] + func->outputs[i].index]);
+    if (!kept || kept[i] >= 0)
+      leat_output(b, func->output_names[i],
+                  map[first[func->outputs[i].node->id] + func->outputs[i].index]);
   leat__free(first);
   leat__free(map);
-  if (!good) {
-    leat_builder_free(b);
-    return leat__oom(err, (size_t)count * sizeof *map);
-  }
-  return leat_builder_finish(b, out, err);
+  bodies_deinit(&all);
+  if (good) return leat_builder_finish(b, out, err);
+  leat_builder_free(b);
+  if (all.err.status) return *err = all.err, all.err.status;
+  return leat__oom(err, (size_t)count * sizeof *map);
+}
+
+leat_status leat_func_simplify(leat_func *func, const char *name, leat_func **out,
+                               leat_error *err) {
+  return simplify(func, name, NULL, out, err);
 }
