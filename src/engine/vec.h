@@ -57,6 +57,19 @@ typedef enum leat_vec_reduce {
   VEC_REDUCE_COUNT
 } leat_vec_reduce;
 
+// A convolution's planes over a padded image: `lines` lines of m output cells with n channels.
+// Order chain over k contracted indices: index q of a cell lies offsets[q / run] + q % run elements
+// behind the cell's start in a. Strides in elements; b (k, n), c (lines, m, n).
+typedef struct leat_conv_lines {
+  const void *a, *b;
+  void *c;
+  long m, n, k;
+  long a_row, b_row, c_row;
+  const long *offsets;
+  long run;
+  long lines, a_line, c_line;
+} leat_conv_lines;
+
 // Arrays are contiguous; a stride of a scalar operand (0 or 1) says whether it repeats. out may be
 // an operand.
 typedef struct leat_vec {
@@ -96,6 +109,8 @@ typedef struct leat_vec {
                           const float *b, ptrdiff_t b_row, size_t m, size_t n, size_t k);
   void (*dot_lanes16_f64)(double *c, ptrdiff_t c_row, const double *a, ptrdiff_t a_row,
                           const double *b, ptrdiff_t b_row, size_t m, size_t n, size_t k);
+  void (*conv_f32)(const leat_conv_lines *conv);
+  void (*conv_f64)(const leat_conv_lines *conv);
   void (*f16_to_f32)(float *out, const uint16_t *x, size_t n);
   void (*f32_to_f16)(uint16_t *out, const float *x, size_t n);
   void (*bf16_to_f32)(float *out, const uint16_t *x, size_t n);

@@ -23,6 +23,15 @@ enum { TILE_MOST_ROWS = 8, LANES_ACC = 8 };
 enum { TILE_MOST_ROWS = 8, LANES_ACC = 4 };
 #endif
 enum { TILE_VECS = 3, FLAT_VECS = 8, DOT_GOES_ON = 1, DOT_SPILLS = 2 };
+// The contracted side of a tile: where a's and b's elements lie. Index q of a row of a lies
+// offsets[q / run] + q % run * a_col behind its start.
+typedef struct dot_side {
+  long a_row, a_col, b_row, k;
+  const long *offsets;
+  long run;
+} dot_side;
+static const long no_offset[1];
+
 enum { LAST_WHOLE, LAST_CUT, LAST_HALF };  // a tile's last vector
 #if defined(LEAT_HALVES)
 #define HALVES 1
@@ -268,6 +277,8 @@ const leat_vec LEAT_VEC_TABLE = {
     .dot_pack_f32 = dot_pack_f32,
     .dot_f64 = dot_any_f64,
     .dot_pack_f64 = dot_pack_f64,
+    .conv_f32 = conv_f32,
+    .conv_f64 = conv_f64,
     .dot_chain_f32 = dot_chain_f32,
     .dot_chain_f64 = dot_chain_f64,
     .dot_lanes16_f32 = dot_lanes16_f32,
