@@ -473,6 +473,36 @@ def round_f32(q):
     return np.float32(float(n * unit))
 
 
+def convolution(spatial):
+    """One with everything drawn: extents, strides, padding that may crop, both dilations, groups; None where nothing is left."""
+    groups, cg, og = int(rng.integers(1, 3)), int(rng.integers(1, 4)), int(rng.integers(1, 4))
+    if rng.integers(0, 4) == 0: og = 37  # several vectors
+    last = int(rng.integers(2, 19)) if spatial < 3 else int(rng.integers(2, 8))
+    extent = np.append(rng.integers(2, 5, spatial - 1), last)
+    window, strides = rng.integers(1, 4, spatial), rng.integers(1, 3, spatial)
+    low, high = rng.integers(-1, 3, spatial), rng.integers(-1, 3, spatial)
+    spread, spaced = rng.integers(1, 3, spatial), rng.integers(1, 3, spatial)
+    x = draw((2, *extent, groups * cg), np.float32, -2, 2, False)
+    kern = draw((*window, cg, groups * og), np.float32, -2, 2, False)
+    big = np.zeros((2, *((extent - 1) * spread + 1), groups * cg), np.float32)
+    big[(slice(None), *(slice(None, None, s) for s in spread))] = x
+    big = np.pad(big, [(0, 0), *zip(np.maximum(low, 0), np.maximum(high, 0)), (0, 0)])
+    big = big[(slice(None), *(slice(max(-l, 0), n - max(-h, 0)) for l, h, n in zip(low, high, big.shape[1:-1])))]
+    reach = (window - 1) * spaced + 1
+    out = (np.array(big.shape[1:-1]) - reach) // strides + 1
+    if (np.array(big.shape[1:-1]) < reach).any(): return None
+    a = np.empty((2, *out, groups * og, window.prod() * cg), np.float32)
+    bb = np.empty_like(a)
+    for cell in np.ndindex(*out):
+        at = tuple(slice(c * s, c * s + r, d) for c, s, r, d in zip(cell, strides, reach, spaced))
+        for o in range(groups * og):
+            g = o // og
+            a[(slice(None), *cell, o)] = big[(slice(None), *at, slice(g * cg, (g + 1) * cg))].reshape(2, -1)
+            bb[(slice(None), *cell, o)] = kern[..., o].reshape(-1)
+    attrs = f"strides={ints(strides)} low={ints(low)} high={ints(high)} lhs_dilation={ints(spread)} rhs_dilation={ints(spaced)} groups={groups} order=chain type=f32"
+    return make("conv", [x, kern], attrs, [fma_chain(a, bb, np.float32)])
+
+
 def linear():
     for i in range(SHAPES):
         b, m, k, n = (int(v) for v in rng.integers(1, 6, 4))
@@ -489,28 +519,9 @@ def linear():
         p, q = draw((m, k), np.int8), draw((k, n), np.int8)
         yield "dot_general", make("dot_general", [p, q], "lhs_batch=[] rhs_batch=[] lhs_contract=[1] rhs_contract=[0] order=chain type=i32",
                                   [(p.astype(np.int64) @ q.astype(np.int64)).astype(np.int32)])
-        groups, cg, og = int(rng.integers(1, 3)), int(rng.integers(1, 3)), int(rng.integers(1, 4))
-        h, w, kh, kw = (int(v) for v in (rng.integers(2, 5), rng.integers(2, 5), rng.integers(1, 3), rng.integers(1, 3)))
-        st, lo, hi = rng.integers(1, 3, 2), rng.integers(0, 2, 2), rng.integers(0, 2, 2)
-        ld, rd = rng.integers(1, 3, 2), rng.integers(1, 3, 2)
-        x, kern = draw((2, h, w, groups * cg), np.float32, -2, 2, False), draw((kh, kw, cg, groups * og), np.float32, -2, 2, False)
-        big = np.zeros((2, (h - 1) * ld[0] + 1, (w - 1) * ld[1] + 1, groups * cg), np.float32)
-        big[:, ::ld[0], ::ld[1]] = x
-        big = np.pad(big, [(0, 0), (lo[0], hi[0]), (lo[1], hi[1]), (0, 0)])
-        oh = (big.shape[1] - ((kh - 1) * rd[0] + 1)) // st[0] + 1
-        ow = (big.shape[2] - ((kw - 1) * rd[1] + 1)) // st[1] + 1
-        if oh <= 0 or ow <= 0: continue
-        a = np.empty((2, oh, ow, groups * og, kh * kw * cg), np.float32)
-        bb = np.empty_like(a)
-        for o in range(groups * og):
-            g = o // og
-            for r in range(oh):
-                for c in range(ow):
-                    patch = big[:, r * st[0]:r * st[0] + (kh - 1) * rd[0] + 1:rd[0], c * st[1]:c * st[1] + (kw - 1) * rd[1] + 1:rd[1], g * cg:(g + 1) * cg]
-                    a[:, r, c, o] = patch.reshape(2, -1)
-                    bb[:, r, c, o] = kern[..., o].reshape(-1)
-        attrs = f"strides={ints(st)} low={ints(lo)} high={ints(hi)} lhs_dilation={ints(ld)} rhs_dilation={ints(rd)} groups={groups} order=chain type=f32"
-        yield "conv", make("conv", [x, kern], attrs, [fma_chain(a, bb, np.float32)])
+        case = None
+        while not case: case = convolution(1 + i % 3)
+        yield "conv", case
         re, im = draw((2, int(rng.integers(1, 13))), np.float64, edges=False), None
         im = draw(re.shape, np.float64, edges=False)
         z = np.fft.ifft(re + 1j * im) if i % 2 else np.fft.fft(re + 1j * im)
