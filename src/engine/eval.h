@@ -22,6 +22,10 @@ typedef struct leat_call {
   leat_error *err;
 } leat_call;
 
+// A number that no two sets of values share: as long as it stays, every variable is the tensor that
+// it was. 0: nothing was ever set.
+uint64_t leat__state_version(const leat_state *state);
+
 #define OP(name, ...) leat_status leat__eval_##name(leat_call *c);
 #include "graph/ops.def"
 #undef OP

@@ -33,6 +33,7 @@ struct leat_exec {
 struct leat_state {
   leat_graph *graph;
   LEAT_VEC(leat_tensor *) values;  // by variable index
+  uint64_t version;                // of the values, among those of all states
 };
 
 static leat_status (*const evals[LEAT_OP_COUNT])(leat_call *c) = {
@@ -60,10 +61,15 @@ leat_tensor *leat_state_get(const leat_state *state, const leat_var *var) {
   return (size_t)var->index < state->values.count ? state->values.at[var->index] : NULL;
 }
 
+static _Atomic uint64_t versions;
+
+uint64_t leat__state_version(const leat_state *state) { return state->version; }
+
 static leat_status put_value(leat_state *state, const leat_var *var, leat_tensor *value,
                              leat_error *err) {
   while (state->values.count <= (size_t)var->index)
     if (!leat_vec_push(&state->values, NULL)) return leat__oom(err, sizeof value);
+  state->version = atomic_fetch_add_explicit(&versions, 1, memory_order_relaxed) + 1;
   leat_tensor_ref(value);
   leat_tensor_unref(state->values.at[var->index]);
   state->values.at[var->index] = value;

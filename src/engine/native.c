@@ -47,8 +47,11 @@ struct leat_native {
   leat_tensor **held;  // by slot: a dense copy or a reference, for one run
   bool holds;          // some of them are there
   bool alone;          // no group is the interpreter's: what is read stays as it is for a whole run
+  uint64_t version;    // of the variables that `pointers` hold; 0: of none
+  bool steady;         // in this run they hold them
   leat_tensor **spare;                // by slot: a variable's buffer of the step before
   LEAT_VEC(const leat_node *) reads;  // of variables
+  bool read_crosses;                  // the caller sees one
   LEAT_VEC(update) updates;
   leat_pool *pool;        // of the run
   leat_profile *profile;  // NULL: none
@@ -166,7 +169,10 @@ static bool find_reads(leat_native *n) {
   for (size_t g = 0; g < n->lower.groups.count; g++)
     if (n->lower.groups.at[g].kind == GROUP_HOST) n->alone = false;
   for (int i = 0; i < f->node_count; i++)
-    if (f->nodes[i]->op == LEAT_OP_var_read && !leat_vec_push(&n->reads, f->nodes[i])) return false;
+    if (f->nodes[i]->op == LEAT_OP_var_read) {
+      n->read_crosses |= n->lower.nodes[i].crosses;
+      if (!leat_vec_push(&n->reads, f->nodes[i])) return false;
+    }
   return true;
 }
 
@@ -436,7 +442,7 @@ static leat_status point_at(leat_native *n, size_t slot, const leat_native_frame
                             leat_error *err) {
   const leat_node *node = slot_node(n, slot);
   leat_tensor *from = f->values[f->first[node->id] + n->lower.slots.at[slot].index];
-  if (n->held[slot]) return LEAT_OK;
+  if (n->held[slot] || (n->steady && node->op == LEAT_OP_var_read)) return LEAT_OK;
   if (node->op == LEAT_OP_var_read) {
     from = f->state ? leat_state_get(f->state, node->attrs[0].var) : NULL;
     if (!from)
@@ -530,8 +536,11 @@ static void record(leat_native *n, size_t g, const leat_native_frame *f, int64_t
 
 leat_status leat__native_run(leat_native *n, const leat_native_frame *f, leat_error *err) {
   n->pool = f->pool;
+  uint64_t version = n->alone && f->state ? leat__state_version(f->state) : 0;
+  n->steady = version && version == n->version;
+  n->version = 0;
   begin_in_place(n, f);
-  leat_status status = read_variables(n, f, err);
+  leat_status status = n->steady && !n->read_crosses ? LEAT_OK : read_variables(n, f, err);
   n->sized = false;
   for (size_t g = 0; !status && g < n->lower.groups.count; g++) {
     int64_t start = n->profile ? leat_clock_ns() : 0;
@@ -542,6 +551,7 @@ leat_status leat__native_run(leat_native *n, const leat_native_frame *f, leat_er
     leat_tensor_unref(n->held[s]);
     n->held[s] = NULL;
   }
+  if (!n->holds && !status) n->version = version;
   n->holds = false;
   return status ? status : put_variables(n, f, err);
 }
