@@ -143,6 +143,12 @@ LEAT_API void leat_text_free(char *text);
 // results keep their bits. name NULL: made up.
 LEAT_API leat_status leat_func_simplify(leat_func *func, const char *name, leat_func **out,
                                         leat_error *err);
+// Cuts a function in two, so that what needs its arguments alone can run ahead, on another thread:
+// `front` maps them to what its host calls (strings, tables) make and to the integers made of that,
+// `rest` (the arguments, then front's results) does all else. Together they do what `func` does, to
+// the bit. Both NULL where nothing can run ahead. The names must be free in the graph.
+LEAT_API leat_status leat_func_cut(leat_func *func, const char *front_name, const char *rest_name,
+                                   leat_func **front, leat_func **rest, leat_error *err);
 
 LEAT_END
 

@@ -265,7 +265,7 @@ static leat_func *recording_body(leat_builder *outer, const scan_parts *s, const
   if (b && in && from && out) {
     leat__inline(b, s->body, in, s->body->input_count, out);
     leat__inline_part(b, r->vjp, &(leat_value_swap){from, in, s->body->input_count}, r->at,
-                      r->count, out + s->body->output_count);
+                      r->count, false, out + s->body->output_count);
     for (int i = 0; i < s->body->output_count + r->count; i++) next_output(b, &outputs, out[i]);
   }
   leat__free(in);
@@ -308,7 +308,7 @@ static leat_func *backward_body(leat_builder *outer, const scan_parts *s, const 
   while (cot < vjp->input_count) take(b, &swap, argument(vjp, cot++));
   for (int i = first_capture; i < body->input_count; i++) take(b, &swap, argument(vjp, i));
   leat__inline_part(b, r->vjp, &(leat_value_swap){swap.from, swap.to, swap.count}, vjp->outputs,
-                    vjp->output_count, grads);
+                    vjp->output_count, false, grads);
   // vjp's results: float carries, float scanned rows, float captures (the trip is i64)
   int rows_at = count_floats(body, 1, 1 + s->carries, true);
   int rows = count_floats(body, 1 + s->carries, first_capture, true);

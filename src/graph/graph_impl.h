@@ -217,14 +217,14 @@ static inline leat_value leat__build1(leat_builder *b, leat_op op, const leat_va
 void leat__inline(leat_builder *b, leat_func *func, const leat_value *inputs, int input_count,
                   leat_value *outputs);
 // Copies of `func` what `wanted` values need, reading its values `from[i]` as `to[i]`: a part of the
-// function. Arguments that are needed have to be among `from`. Symbols stay as they are; what has
-// effects is not copied unless its results are needed.
+// function, with `effects` also all that has some. Arguments that are needed have to be among
+// `from`. Symbols stay as they are.
 typedef struct leat_value_swap {
   const leat_value *from, *to;
   int count;
 } leat_value_swap;
 void leat__inline_part(leat_builder *b, leat_func *func, const leat_value_swap *swap,
-                       const leat_value *wanted, int count, leat_value *outputs);
+                       const leat_value *wanted, int count, bool effects, leat_value *outputs);
 // Binds the symbols in func's argument types to the given types. map and known have leat__dim_count
 // entries (known zeroed). INVALID_ARGUMENT names the argument that does not fit.
 leat_status leat__bind_symbols(leat_graph *graph, leat_func *func, const leat_type *types,

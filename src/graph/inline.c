@@ -128,8 +128,10 @@ static void need(const inliner *in, leat_value value, bool *needed) {
 }
 
 static void copy_part(inliner *in, leat_func *func, const leat_value *wanted, int count,
-                      bool *needed) {
+                      bool effects, bool *needed) {
   for (int i = 0; i < count; i++) need(in, wanted[i], needed);
+  for (int i = 0; effects && i < func->node_count; i++)
+    needed[i] |= leat__ops[func->nodes[i]->op].effect == EFFECT_effect;
   for (int i = func->node_count - 1; i >= 0; i--)
     for (int k = 0; needed[i] && k < func->nodes[i]->input_count; k++)
       need(in, func->nodes[i]->inputs[k], needed);
@@ -141,7 +143,7 @@ static void copy_part(inliner *in, leat_func *func, const leat_value *wanted, in
 }
 
 void leat__inline_part(leat_builder *b, leat_func *func, const leat_value_swap *swap,
-                       const leat_value *wanted, int count, leat_value *outputs) {
+                       const leat_value *wanted, int count, bool effects, leat_value *outputs) {
   for (int i = 0; i < count; i++) outputs[i] = (leat_value){0};
   if (!leat_builder_ok(b)) return;
   inliner in = {.b = b, .graph = func->graph, .swap = *swap, .slots = leat__dim_count(func->graph)};
@@ -150,7 +152,7 @@ void leat__inline_part(leat_builder *b, leat_func *func, const leat_value_swap *
   in.values = leat__calloc((size_t)func->node_count + 1, sizeof *in.values);
   bool *needed = leat__calloc((size_t)func->node_count + 1, sizeof *needed);
   if (in.map && in.known && in.values && needed)
-    copy_part(&in, func, wanted, count, needed);
+    copy_part(&in, func, wanted, count, effects, needed);
   else
     leat_builder_fail(b, LEAT_RESOURCE_EXHAUSTED, "out of memory");
   for (int i = 0; i < count && leat_builder_ok(b); i++) outputs[i] = operand(&in, wanted[i]);

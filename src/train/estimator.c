@@ -68,7 +68,9 @@ static leat_status build_step(leat_net *net, leat_estimator *e, leat_error *err)
   leat_output(b, "loss", x.loss);
   leat_func *raw;
   leat_status status = leat_builder_finish(b, &raw, err);
-  return status ? status : leat_func_simplify(raw, "train", &e->step, err);
+  if (!status) status = leat_func_simplify(raw, "train", &e->step, err);
+  return status ? status
+                : leat_func_cut(e->step, "train_front", "train_rest", &e->front, &e->rest, err);
 }
 
 static leat_status build_eval(leat_net *net, leat_estimator *e, leat_error *err) {
@@ -80,6 +82,8 @@ static leat_status build_eval(leat_net *net, leat_estimator *e, leat_error *err)
   leat_builder_scope(b, "metrics");
   leat_head_eval(b, net->c, &of_head);
   leat_status status = leat_builder_finish(b, &e->eval, err);
+  if (!status)
+    status = leat_func_cut(e->eval, "eval_front", "eval_rest", &e->eval_front, &e->eval_rest, err);
   if (!status) status = leat_metrics_reset(net->graph, &e->reset, err);
   return status ? status : leat_head_results(net->graph, net->c, &e->result, err);
 }

@@ -8,11 +8,14 @@
 typedef struct leat_estimator {
   const leat_config *config;
   leat_graph *graph;
-  leat_func *init;     // (seed u64): sets every variable
-  leat_func *step;     // (features..., label) -> loss; one update
-  leat_func *reset;    // (): zeroes the metrics
-  leat_func *eval;     // (features..., label): adds a batch to the metrics
-  leat_func *result;   // () -> metrics by name, f64 scalars in alphabetical order
+  leat_func *init;   // (seed u64): sets every variable
+  leat_func *step;   // (features..., label) -> loss; one update
+  leat_func *front;  // (features..., label) -> what a step needs of strings; NULL: nothing
+  leat_func *rest;   // (features..., label, front's results): the step without that
+  leat_func *reset;  // (): zeroes the metrics
+  leat_func *eval;   // (features..., label): adds a batch to the metrics
+  leat_func *eval_front, *eval_rest;  // likewise in two
+  leat_func *result;                  // () -> metrics by name, f64 scalars in alphabetical order
   leat_func *summary;  // (features..., label) -> average_loss, and what event files show by tag
   leat_func *predict;  // (features...) -> TensorFlow's prediction keys
 } leat_estimator;

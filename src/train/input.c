@@ -473,9 +473,6 @@ leat_row_place leat_source_row(const leat_input_source *s, int64_t row) {
   return s->taken_places[row];
 }
 
-void leat_source_place(const leat_input_source *s, int64_t row, char *text, size_t size) {
-  if (row < 0 || row >= s->taken_count)
-    snprintf(text, size, "?");
-  else
-    leat_rows_place_text(s->rows, s->taken_places[row], text, size);
+void leat_source_place(const leat_input_source *s, leat_row_place place, char *text, size_t size) {
+  leat_rows_place_text(s->rows, place, text, size);
 }

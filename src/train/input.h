@@ -35,8 +35,8 @@ leat_status leat_source_next(leat_input_source *s, int64_t size, leat_tensor **o
                              leat_error *err);
 leat_input_position leat_source_tell(const leat_input_source *s);
 leat_status leat_source_seek(leat_input_source *s, leat_input_position position, leat_error *err);
-// "FILE:LINE", or as the format counts, of row i of the last batch.
+// Where row i of the last batch comes from, and as text: "FILE:LINE", or as the format counts.
 leat_row_place leat_source_row(const leat_input_source *s, int64_t row);
-void leat_source_place(const leat_input_source *s, int64_t row, char *text, size_t size);
+void leat_source_place(const leat_input_source *s, leat_row_place place, char *text, size_t size);
 
 #endif

@@ -120,8 +120,13 @@ static leat_status start(leat_job *job, bool train, leat_error *err) {
   leat_exec_options step = options;
   step.check_numerics = train && job->options.check_numerics;
   step.profile = train && job->options.profile;
-  if (!status) status = leat_exec_new(&job->step, job->e.step, &step, err);
-  if (!status) status = leat_exec_new(&job->eval, job->e.eval, &options, err);
+  // Who looks into a step wants all of it.
+  bool whole = step.check_numerics || step.profile || !job->config->prefetch || !job->e.front;
+  if (!whole) job->front = job->e.front;
+  if (!status) status = leat_exec_new(&job->step, whole ? job->e.step : job->e.rest, &step, err);
+  if (job->config->prefetch) job->eval_front = job->e.eval_front;
+  leat_func *eval = job->eval_front ? job->e.eval_rest : job->e.eval;
+  if (!status) status = leat_exec_new(&job->eval, eval, &options, err);
   if (!status) status = leat_exec_new(&job->reset, job->e.reset, NULL, err);
   if (!status) status = leat_exec_new(&job->summary, job->e.summary, &options, err);
   return status ? status : leat_exec_new(&job->result, job->e.result, NULL, err);

@@ -3,6 +3,7 @@
 #include "train/job_impl.h"
 
 #include "base/file.h"
+#include "train/feed.h"
 
 // --- Data ---------------------------------------------------------------------------------------
 leat_status leat__job_train_source(leat_input_source **out, const leat_job *job, bool shuffled,
@@ -41,20 +42,21 @@ static leat_status write_metrics(leat_job *job, const leat_metric_values *m, lea
 static leat_status eval_batches(leat_job *job, leat_error *err) {
   const leat_config *c = job->config;
   leat_input_source *source = NULL;
-  int columns = leat_config_batch_size(c);
-  leat_tensor **batch = leat__calloc((size_t)columns + 1, sizeof *batch);
-  leat_status status = batch ? leat_exec_run(job->reset, job->state, NULL, 0, NULL, err)
-                             : leat__oom(err, sizeof *batch);
+  leat_feed *feed = NULL;
+  leat_fed *fed;
+  int columns = leat_config_batch_size(c), args = columns;
+  if (job->eval_front) args += leat_func_output_count(job->eval_front);
+  leat_status status = leat_exec_run(job->reset, job->state, NULL, 0, NULL, err);
   if (!status) status = leat__job_eval_source(&source, job, err);
+  if (!status)
+    status = leat_feed_new(&feed, source, job->eval_front, columns, c->eval_batch_size, err);
   for (int64_t done = 0; !status && (!c->eval_steps || done < c->eval_steps); done++) {
-    int64_t rows;
-    status = leat_source_next(source, c->eval_batch_size, batch, &rows, err);
-    if (!status && !rows) break;
-    if (!status) status = leat_exec_run(job->eval, job->state, batch, columns, NULL, err);
-    for (int i = 0; i < columns; i++) leat_tensor_unref(batch[i]), batch[i] = NULL;
+    status = leat_feed_next(feed, &fed, err);
+    if (!status && !fed->rows) break;
+    if (!status) status = leat_exec_run(job->eval, job->state, fed->batch, args, NULL, err);
   }
+  leat_feed_free(feed);
   leat_source_close(source);
-  leat__free(batch);
   return status;
 }
 

@@ -12,6 +12,7 @@ struct leat_job {
   char *dir;
   leat_estimator e;
   leat_state *state;
+  leat_func *front, *eval_front;  // what a thread does for `step` and `eval` ahead; NULL: nothing
   leat_exec *step, *eval, *reset, *result, *summary;
   leat_event_writer *eval_events;  // opened by the first evaluation
   leat_progress progress;          // of the newest step

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "train/feed.h"
 #include "train/graph_def.h"
 #include "train/profile.h"
 
@@ -13,17 +14,13 @@ typedef struct trainer {
   leat_job *job;
   leat_input_source *source;
   leat_event_writer *events;
-  leat_tensor **batch;
-  int columns;
-  int64_t rows, started, first_step, last_log;
+  leat_feed *feed;
+  leat_fed *fed;      // the batch at hand; NULL: none
+  int columns, args;  // of a batch: what the files give, what the step takes
+  int64_t started, first_step, last_log;
   int64_t report_ns;
   double loss;
 } trainer;
-
-static void drop_batch(trainer *t) {
-  for (int i = 0; t->batch && i < t->columns; i++)
-    leat_tensor_unref(t->batch[i]), t->batch[i] = NULL;
-}
 
 static leat_status save(leat_job *job, leat_error *err) {
   if (job->saved_step == job->progress.step) return LEAT_OK;
@@ -40,33 +37,32 @@ static leat_status explain_nan(trainer *t, leat_error *err) {
   leat_error inner = {0};
   leat_exec *exec = NULL;
   leat_tensor *out = NULL;
-  leat_source_place(t->source, 0, first, sizeof first);
-  leat_source_place(t->source, t->rows - 1, last, sizeof last);
+  leat_source_place(t->source, t->fed->first, first, sizeof first);
+  leat_source_place(t->source, t->fed->last, last, sizeof last);
   leat_exec_options options = {.check_numerics = true};
   if (!leat_exec_new(&exec, job->e.step, &options, NULL))
-    leat_exec_run(exec, job->state, t->batch, t->columns, &out, &inner);
+    leat_exec_run(exec, job->state, t->fed->batch, t->columns, &out, &inner);
   leat_tensor_unref(out);
   leat_exec_free(exec);
   return leat_error_set(err, LEAT_OUT_OF_RANGE,
                         "step %lld: the loss is not finite: %s; batch of %lld rows from %s to %s; "
                         "a smaller learning rate may help",
-                        (long long)job->progress.step + 1, inner.message, (long long)t->rows, first,
-                        last);
+                        (long long)job->progress.step + 1, inner.message, (long long)t->fed->rows,
+                        first, last);
 }
 
 // One batch: a step, or a part of one where gradients are accumulated.
 static leat_status one_batch(trainer *t, bool *ended, leat_error *err) {
   leat_job *job = t->job;
   leat_tensor *loss = NULL;
-  leat_status status =
-      leat_source_next(t->source, job->config->batch_size, t->batch, &t->rows, err);
-  if (!status && !t->rows) return *ended = true, LEAT_OK;
-  if (!status) status = leat_exec_run(job->step, job->state, t->batch, t->columns, &loss, err);
+  leat_status status = leat_feed_next(t->feed, &t->fed, err);
+  if (!status && !t->fed->rows) return *ended = true, LEAT_OK;
+  if (!status) status = leat_exec_run(job->step, job->state, t->fed->batch, t->args, &loss, err);
   if (status) {
     char place[320];
     if (err && strstr(err->message, LEAT_LOSS_NOT_FINITE)) return explain_nan(t, err);
-    if (t->rows) {
-      leat_source_place(t->source, 0, place, sizeof place);
+    if (t->fed->rows) {
+      leat_source_place(t->source, t->fed->first, place, sizeof place);
       return leat_error_prepend(err, status, "step %lld (batch from %s)",
                                 (long long)job->progress.step + 1, place);
     }
@@ -83,14 +79,11 @@ static leat_status one_step(trainer *t, bool *ended, leat_error *err) {
   int64_t parts = job->config->accumulate_steps;
   leat_status status = LEAT_OK;
   t->loss = 0;
-  for (int64_t i = 0; !status && !*ended && i < parts; i++) {
-    drop_batch(t);
-    status = one_batch(t, ended, err);
-  }
+  for (int64_t i = 0; !status && !*ended && i < parts; i++) status = one_batch(t, ended, err);
   if (status || *ended) return status;
   t->loss /= (double)parts;
   job->progress.step++;
-  job->progress.position = leat_source_tell(t->source);
+  job->progress.position = t->fed->position;
   return LEAT_OK;
 }
 
@@ -104,8 +97,9 @@ static leat_status run_summary(trainer *t, leat_error *err) {
   leat_job *job = t->job;
   int count = leat_func_output_count(job->e.summary);
   leat_tensor **out = leat__calloc((size_t)count + 1, sizeof *out);
-  leat_status status = out ? leat_exec_run(job->summary, job->state, t->batch, t->columns, out, err)
-                           : leat__oom(err, sizeof *out);
+  leat_status status =
+      out ? leat_exec_run(job->summary, job->state, t->fed->batch, t->columns, out, err)
+          : leat__oom(err, sizeof *out);
   for (int i = 0; !status && i < count; i++) {
     const char *tag = leat_func_output_name(job->e.summary, i);
     const float *x = leat_tensor_data(out[i]);
@@ -179,9 +173,7 @@ static leat_status loop(trainer *t, leat_error *err) {
     if (leat__job_is_done(job)) ended = true;
     if (!status && step % c->save_checkpoints_steps == 0) status = save(job, err);
     stopped = !report(t, log && step % c->log_steps == 0);
-    drop_batch(t);
   }
-  drop_batch(t);
   if (!status) status = save(job, err);
   if (!status) report(t, true);
   return !status && stopped ? leat_error_set(err, LEAT_CANCELLED, "stopped at step %lld",
@@ -224,11 +216,11 @@ leat_status leat_job_train(leat_job *job, leat_error *err) {
                .started = leat_clock_ns()};
   if (job->progress.step >= c->steps || leat__job_is_done(job))
     return job->saved_step < 0 ? save(job, err) : LEAT_OK;
-  t.batch = leat__calloc((size_t)t.columns + 1, sizeof *t.batch);
-  leat_status status = t.batch ? LEAT_OK : leat__oom(err, sizeof *t.batch);
-  if (!status) status = leat__job_train_source(&t.source, job, true, err);
+  t.args = t.columns + (job->front ? leat_func_output_count(job->front) : 0);
+  leat_status status = leat__job_train_source(&t.source, job, true, err);
   if (!status && job->progress.step)
     status = leat_source_seek(t.source, job->progress.position, err);
+  if (!status) status = leat_feed_new(&t.feed, t.source, job->front, t.columns, c->batch_size, err);
   if (!status) status = leat_event_open(&t.events, job->dir, err);
   if (!status) status = write_graph(&t, err);
   if (!status) status = loop(&t, err);
@@ -237,7 +229,7 @@ leat_status leat_job_train(leat_job *job, leat_error *err) {
   else if (status == LEAT_CANCELLED)
     write_profile(&t, NULL);  // an interrupted training shows where its time went, too
   leat_event_close(t.events, NULL);
+  leat_feed_free(t.feed);
   leat_source_close(t.source);
-  leat__free(t.batch);
   return status;
 }
