@@ -1,6 +1,7 @@
-// Batches for a training step, made ready ahead by a thread: while one half of them is used, the
-// other is filled.
+// Batches for a training step, made ready ahead.
 // SPDX-License-Identifier: Apache-2.0
+//
+// While the step uses one half of the slots, a thread fills the other.
 #include "train/feed.h"
 
 #include "base/worker.h"
