@@ -43,6 +43,7 @@ typedef struct leat_exec_options {  // all zero is the default
   // What the print op calls; NULL drops the values.
   void (*print)(void *context, const char *message, const leat_tensor *value);
   void *context;
+  int64_t calls;  // AUTO: how many are expected; many make it build at once, 0 = unknown
 } leat_exec_options;
 
 // Prepares a function. The graph must outlive it. An exec runs one call at a time; make one for

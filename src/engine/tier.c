@@ -5,7 +5,8 @@
 #include <sched.h>
 #include <stdlib.h>
 
-enum { LOOK_AFTER = 1000000, BUILD_AFTER = 30000000 };  // nanoseconds
+enum { LOOK_AFTER = 1000000, BUILD_AFTER = 150000000 };  // nanoseconds
+enum { MANY_CALLS = 1000 };
 
 static bool single_cpu(void) {
   cpu_set_t set;
@@ -51,6 +52,7 @@ leat_status leat__tier_init(leat_tier *t, const leat_func *func, const leat_exec
   t->given_up = t->engine == LEAT_ENGINE_INTERPRETER || options->check_numerics;
   if (t->given_up) return LEAT_OK;
   t->prebuilt = options->prebuilt;
+  if (options->calls >= MANY_CALLS) t->spent = BUILD_AFTER;
   if (t->engine == LEAT_ENGINE_AUTO) return look_ahead(t, func);
   leat_status status = build_now(t, func, demanded ? err : &t->note);
   if (!status) return LEAT_OK;

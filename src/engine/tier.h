@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // AUTO interprets first. Once the interpreter has run a function for a millisecond the cache is
-// asked for its native code, and after thirty the compiler is started beside it (on a single CPU:
+// asked for its native code, and after 150 the compiler is started beside it (on a single CPU:
 // waited for). From the next call on the native code runs, to the same bits.
 #ifndef LEAT_ENGINE_TIER_H
 #define LEAT_ENGINE_TIER_H

@@ -120,6 +120,8 @@ static leat_status start(leat_job *job, bool train, leat_error *err) {
   leat_exec_options step = options;
   step.check_numerics = train && job->options.check_numerics;
   step.profile = train && job->options.profile;
+  step.calls =
+      train ? (job->config->steps - job->progress.step) * job->config->accumulate_steps : 0;
   // Who looks into a step wants all of it.
   bool whole = step.check_numerics || step.profile || !job->config->prefetch || !job->e.front;
   if (!whole) job->front = job->e.front;
