@@ -201,7 +201,7 @@ static inline bool many_digits(const char *p, long count, uint64_t *value) {
 
 enum {
   LONGEST = 24,  // characters of a plain decimal
-  SLACK = 64,    // bytes that can be read where one starts
+  SLACK = 32,    // bytes that can be read where one starts
 };
 
 // The comma behind the number at p; NULL: none is near. That it is found without reading the number

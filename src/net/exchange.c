@@ -95,6 +95,7 @@ void leat__io_free_spares(leat_io *io) {
     drop(x);
   }
   leat_buf_deinit(&io->scratch);
+  while (io->room_count) leat__free(io->rooms[--io->room_count]);
 }
 
 void leat__xchg_leave(leat_xchg *x) {

@@ -145,7 +145,7 @@ static bool read_head(leat_conn *c) {
   if (!have || c->half_closed) return let_go(c), false;
   if (!c->scanned) {
     c->since_ms = c->io->now_ms;
-    if (!c->started_ns) c->started_ns = leat_clock_ns();
+    if (!c->started_ns) c->started_ns = c->io->now_ns;
   }
   size_t length = leat_http1_head_end(c->in.ptr + c->in.at, have, &c->scanned);
   if (length && length <= max) return start_request(c, length);

@@ -363,15 +363,13 @@ static void answer_failure(leat_infer *f, int stage) {
 static void answer(leat_infer *f) {
   leat_exchange *x = f->x;
   bool ml_engine = f->kind & ML_ENGINE;
-  int stage = 2;
-  int64_t start = leat_clock_ns();
+  int stage = f->stage == LEAT_STAGE_READ ? 1 : 2;
   leat_buf_clear(&x->reply);
   if (!f->status) {
     stage = 3;
     f->status = (f->kind & FORMAT) == COLUMNS ? write_columns(f, &x->reply)
                                               : write_rows(f, &x->reply, ml_engine);
   }
-  leat_count_add(&f->version->stats->stage_ns[LEAT_STAGE_WRITE], leat_clock_ns() - start);
   leat_infer_count(f, f->status);
   if (f->status)
     answer_failure(f, stage);
@@ -390,14 +388,6 @@ void leat_serve_predict(leat_serve *serve, leat_exchange *x, leat_version *versi
   }
   f->done = answer;
   f->kind = style->ml_engine ? ML_ENGINE : 0;
-  int64_t start = leat_clock_ns();
   f->status = leat__rows_read(f, style->ml_engine);
-  f->read_ns = leat_clock_ns() - start;
-  if (!f->status) {
-    leat_infer_submit(f);
-    return;
-  }
-  leat_infer_count(f, f->status);
-  answer_failure(f, 1);
-  leat_infer_free(f);
+  leat_infer_submit(f);
 }

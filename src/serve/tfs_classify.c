@@ -269,11 +269,6 @@ void leat__tfs_classify(leat_serve *s, leat_exchange *x, leat_version *v, bool r
   }
   f->done = answer;
   f->kind = regress ? REGRESS : 0;
-  int64_t start = leat_clock_ns();
   f->status = leat__examples_read(f);
-  f->read_ns = leat_clock_ns() - start;
-  if (f->status)
-    answer(f);
-  else
-    leat_infer_submit(f);
+  leat_infer_submit(f);
 }

@@ -149,19 +149,19 @@ static void put_duration(leat_buf *out, int field, int64_t count, int64_t ns) {
 
 static void put_stats(leat_buf *out, const leat_version *v) {
   const leat_stats *s = v->stats;
-  int64_t good = leat_count(&s->succeeded);
+  int64_t good = leat_count(&s->succeeded), runs = leat_histogram_count(&s->run_rows);
   size_t at = leat_proto_begin(out, 1);
   leat_proto_bytes(out, 1, leat_str_of(v->model));
   put_number(out, 2, v);
-  leat_proto_i64(out, 3, leat_count(&s->last_ms));
-  leat_proto_i64(out, 4, leat_count(&s->rows));
-  leat_proto_i64(out, 5, leat_count(&s->runs));
+  leat_proto_i64(out, 3, leat_stats_last_ms(s));
+  leat_proto_i64(out, 4, leat_count(&s->run_rows.sum));
+  leat_proto_i64(out, 5, runs);
   size_t inner = leat_proto_begin(out, 6);
   put_duration(out, 1, good, leat_count(&s->success_ns));
   put_duration(out, 2, leat_count(&s->failed), leat_count(&s->failure_ns));
   put_duration(out, 3, good, leat_count(&s->stage_ns[LEAT_STAGE_QUEUE]));
   put_duration(out, 4, good, leat_count(&s->stage_ns[LEAT_STAGE_READ]));
-  put_duration(out, 5, leat_count(&s->runs), leat_count(&s->stage_ns[LEAT_STAGE_RUN]));
+  put_duration(out, 5, runs, leat_count(&s->stage_ns[LEAT_STAGE_RUN]));
   put_duration(out, 6, good, leat_count(&s->stage_ns[LEAT_STAGE_WRITE]));
   leat_proto_end(out, inner);
   leat_proto_end(out, at);
@@ -467,13 +467,11 @@ static void write_answer(const leat_infer *f, const wanted *w, leat_buf *out) {
 
 static void infer_done(leat_infer *f) {
   leat_exchange *x = f->x;
-  int64_t start = leat_clock_ns();
   if (!f->status) {
     leat_grpc_begin(x);
     write_answer(f, f->own, &x->reply);
     f->status = leat_buf_status(&x->reply, &f->err);
   }
-  leat_count_add(&f->version->stats->stage_ns[LEAT_STAGE_WRITE], leat_clock_ns() - start);
   leat_infer_count(f, f->status);
   leat_grpc_send(x, f->status, f->status ? f->err.message : NULL);
   leat_infer_free(f);
@@ -483,7 +481,6 @@ void leat__v2_grpc_infer(leat_serve *s, leat_exchange *x, leat_str request) {
   leat_version *v;
   leat_infer *f;
   leat_error err;
-  int64_t start = leat_clock_ns();
   leat_status status = find(s, request, &v, &err);
   if (!status) status = leat_infer_new(&f, s, x, v, &err);
   if (status) {
@@ -492,9 +489,5 @@ void leat__v2_grpc_infer(leat_serve *s, leat_exchange *x, leat_str request) {
   }
   f->done = infer_done;
   f->status = leat__v2_grpc_read(f, request);
-  f->read_ns = leat_clock_ns() - start;
-  if (f->status)
-    infer_done(f);
-  else
-    leat_infer_submit(f);
+  leat_infer_submit(f);
 }
