@@ -684,6 +684,19 @@ def starting(d):
     s = Server("--model_base_path", d / "half", "--max-body", "100K")
     check("a body above it", s.error("POST", "/v1/models/default:predict", body)[0] == 413)
     s.stop()
+    s = Server("--model_base_path", d / "kinds", "--model_name", "kinds", "--max-memory", "2M", "--engine", "interpreter")
+    many = 300000  # numbers of 2 bytes each in a body that is allowed, and of 8 as a tensor
+    body = b'{"signature_name": "", "inputs": {"n": [' + b"1," * many + b"1]}}"
+    check("tensors of bodies count: JSON", s.error("POST", "/v1/models/kinds:predict", body) == (503, "the server is out of memory for requests"))
+    strings = b'{"inputs": {"text": [' + b'"",' * 200000 + b'""]}}'
+    check("tensors of bodies count: strings", s.error("POST", "/v1/models/kinds:predict", strings)[0] == 503)
+    tensor = chunk(2, chunk(1, b"n") + chunk(2, number(1, 9) + chunk(2, chunk(2, number(1, 1 << 20)))))
+    check("tensors of bodies count: a shape that claims much", (got := s.grpc("/tensorflow.serving.PredictionService/Predict", chunk(1, chunk(1, b"kinds")) + tensor)) == (8, "the server is out of memory for requests"), got)
+    tensor = chunk(2, chunk(1, b"text") + chunk(2, number(1, 7) + chunk(2, chunk(2, number(1, 1 << 20))) + chunk(8, b"x" * 1000)))
+    check("tensors of bodies count: a string that stands for many", s.grpc("/tensorflow.serving.PredictionService/Predict", chunk(1, chunk(1, b"kinds")) + tensor) == (3, "input 'text': TensorProto: the shape repeats too long a string too often"))
+    row = {"flag": True, "n": 1, "small": [1, 2], "text": "a", "wide": 1.5}
+    check("and are given back", all(s.json("POST", "/v1/models/kinds:predict", {"instances": [row]})[0] == 200 for _ in range(50)) and float(next(line.split()[1] for line in s.ask("GET", "/metrics")[2].decode().splitlines() if line.startswith("leat_buffer_bytes "))) < 100000)
+    s.stop()
     s = Server("--model_base_path", d / "half" / "3", "--no-warmup")
     check("a saved model itself is version 1", s.json("GET", "/v1/models/default/versions/1")[0] == 200)
     s.stop()

@@ -69,6 +69,7 @@ void leat__xchg_free(leat_xchg *x) {
   leat_buf *buffers[BUFFERS], kept[BUFFERS];
   unlink_exchange(x);
   io->alive--;
+  io->more_memory -= x->charged;
   leat__bytes_free(io, &x->body);
   if (io->spare_count >= SPARES) {
     drop(x);
@@ -131,6 +132,13 @@ void leat_exchange_consume(leat_exchange *x, size_t bytes) {
     leat__h2_consume(own, bytes);
   else
     x->body = (leat_str){x->body.ptr + bytes, x->body.len - bytes};
+}
+
+bool leat_exchange_charge(leat_exchange *x, size_t bytes) {
+  leat_xchg *own = (leat_xchg *)(void *)x;
+  if (!leat__io_take_memory(own->io, (int64_t)bytes, true)) return false;
+  own->charged += (int64_t)bytes;
+  return true;
 }
 
 bool leat_accepts(const leat_exchange *x, const char *type) {

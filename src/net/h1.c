@@ -183,7 +183,7 @@ static bool read_body(leat_conn *c) {
       if (have - (c->body_to - c->body_at) >= 1024)
         c->since_ms = c->io->now_ms, c->body_to = c->in.len;
       c->in.at = c->in.len;
-      size_t ahead = have > FIRST_BODY ? have : FIRST_BODY;  // not more than came: lengths may lie
+      size_t ahead = have > FIRST_BODY / 2 ? 8 * have : FIRST_BODY;  // lengths may lie
       if (!make_room(c, left < ahead ? left : ahead))
         return refuse(c, 503, "the server is out of memory for requests");
       return false;
@@ -229,10 +229,6 @@ static void put_fields(leat_buf *b, const leat_reply_fields *fields) {
   }
 }
 
-static bool bodiless(const leat_xchg *x) {
-  return x->x.status == 204 || x->x.status == 304 || x->x.status < 200;
-}
-
 static void put_head(leat_xchg *x) {
   leat_buf *b = &x->io->scratch;
   leat_buf_clear(b);
@@ -244,11 +240,11 @@ static void put_head(leat_xchg *x) {
   leat_buf_str(b, LEAT_STR("date: "));
   leat_buf_c(b, leat__http_date(x->io));
   if (x->did & XCHG_WHOLE) {
-    if (!bodiless(x)) {
+    if (!leat_http_bodiless(x->x.status)) {
       leat_buf_str(b, LEAT_STR("\r\ncontent-length: "));
       put_number(b, x->x.reply.len);
     }
-  } else if (x->x.version >= 11 && !bodiless(x))
+  } else if (x->x.version >= 11 && !leat_http_bodiless(x->x.status))
     leat_buf_str(b, LEAT_STR("\r\ntransfer-encoding: chunked"));
   else
     x->keep_alive = false;
@@ -292,7 +288,7 @@ static void send_whole(leat_xchg *x) {
   put_head(x);
   leat_buf *head = &x->io->scratch;
   x->x.sent_bytes = (int64_t)x->x.reply.len;
-  bool body = x->x.reply.len && !x->head_request && !bodiless(x);
+  bool body = x->x.reply.len && !x->head_request && !leat_http_bodiless(x->x.status);
   bool joined = body && x->x.reply.len <= JOINED;  // copying is cheaper than a second part
   if (joined) leat_buf_str(head, leat_buf_view(&x->x.reply));
   struct iovec parts[] = {{head->ptr, head->len}, {x->x.reply.ptr, x->x.reply.len}};
@@ -309,8 +305,8 @@ static void send_stream(leat_xchg *x) {
   leat_buf_clear(b);
   if (!x->submitted) put_head(x);
   x->submitted = true;
-  bool chunked = x->x.version >= 11 && !bodiless(x),
-       body = !bodiless(x) && !x->head_request && x->sending.len;
+  bool chunked = x->x.version >= 11 && !leat_http_bodiless(x->x.status),
+       body = !leat_http_bodiless(x->x.status) && !x->head_request && x->sending.len;
   if (chunked && body) leat_buf_fmt(b, "%zx\r\n", x->sending.len);
   if (body) leat_buf_str(b, leat_buf_view(&x->sending));
   if (chunked && body) leat_buf_add(b, "\r\n", 2);

@@ -349,7 +349,7 @@ static void submit(leat_xchg *x) {
   nghttp2_session *session = x->conn->h2->session;
   size_t count = 0;
   bool empty = x->did & XCHG_WHOLE && !x->x.reply.len;
-  bool bodiless = x->x.status == 204 || x->x.status == 304;
+  bool bodiless = leat_http_bodiless(x->x.status);
   int n = snprintf(status, sizeof status, "%d", x->x.status);
   nv[count++] = pair(LEAT_STR(":status"), (leat_str){status, (size_t)n}, 0);
   count += pairs_of(&x->head, nv + count);

@@ -40,19 +40,25 @@ static void tell_memory(leat_io *io) {
   io->more_memory = 0;
 }
 
+// The last eighth is for small requests: large ones do not starve them.
+bool leat__io_take_memory(leat_io *io, int64_t bytes, bool large) {
+  int64_t held = atomic_load_explicit(&io->server->memory, memory_order_relaxed) + io->more_memory;
+  int64_t most = io->server->options.max_memory;
+  if (large) most -= most / 8;
+  if (held + bytes > most) return false;
+  io->more_memory += bytes;
+  return true;
+}
+
 bool leat__bytes_reserve(leat_io *io, leat_bytes *b, size_t more) {
   if (b->ptr && b->cap - b->len >= more) return true;
   size_t want = b->len + more, cap = b->cap ? b->cap * 2 : FIRST_ROOM;
   while (cap < want) cap *= 2;
-  // The last eighth is for small requests: large ones do not starve them.
-  int64_t held = atomic_load_explicit(&io->server->memory, memory_order_relaxed) + io->more_memory;
-  int64_t most = io->server->options.max_memory;
-  if (cap > SMALL) most -= most / 8;
-  if (held + (int64_t)(cap - b->cap) > most) return false;
+  int64_t added = (int64_t)(cap - b->cap);
+  if (!leat__io_take_memory(io, added, cap > SMALL)) return false;
   bool kept = !b->ptr && cap == FIRST_ROOM && io->room_count;
   char *grown = kept ? io->rooms[--io->room_count] : leat__realloc(b->ptr, cap);
-  if (!grown) return false;
-  io->more_memory += (int64_t)(cap - b->cap);
+  if (!grown) return io->more_memory -= added, false;
   b->ptr = grown;
   b->cap = cap;
   return true;

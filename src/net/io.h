@@ -67,6 +67,7 @@ struct leat_xchg {
   int64_t since_ms;     // HTTP/2: of the last progress
   size_t progress;      // bytes since then
   size_t head_bytes;    // HTTP/2: of the fields
+  int64_t charged;      // what the handler took, of the server's memory
   int64_t length_left;  // of content-length; -1 = unknown
   int64_t limit;        // of the body; 0 until the fields are there
   leat_bytes body;      // HTTP/2: as it comes; HTTP/1: the buffer that a closed connection left
@@ -147,6 +148,8 @@ struct leat_server {
   atomic_llong memory, accepted, requests, refused;
 };
 
+// Whether so many more bytes may be held; they count from now on.
+bool leat__io_take_memory(leat_io *io, int64_t bytes, bool large);
 // Room for `more` bytes behind len; false: no memory, or above the server's.
 bool leat__bytes_reserve(leat_io *io, leat_bytes *b, size_t more);
 bool leat__bytes_add(leat_io *io, leat_bytes *b, const void *bytes, size_t count);

@@ -36,7 +36,7 @@ leat_status leat_infer_new(leat_infer **out, leat_serve *serve, leat_exchange *x
   f->out = f->in + inputs;
   memset(f->in, 0, pointers);
   f->values = (leat_values *)(void *)((char *)f + head + pointers);
-  for (size_t i = 0; i < inputs; i++) leat_values_init(&f->values[i], &version->inputs[i]);
+  for (size_t i = 0; i < inputs; i++) leat_values_init(&f->values[i], &version->inputs[i], x);
   return LEAT_OK;
 }
 
@@ -53,7 +53,8 @@ void leat_infer_free(leat_infer *f) {
 }
 
 int leat_infer_http_status(const leat_infer *f) {
-  return f->shed ? 429 : leat_http_status(f->status);
+  if (f->shed) return 429;
+  return f->status == LEAT_RESOURCE_EXHAUSTED ? 503 : leat_http_status(f->status);
 }
 
 void leat__infer_enter(leat_infer *f, leat_stage stage) {

@@ -47,8 +47,14 @@ void leat_infer_count(leat_infer *infer, leat_status status);
 leat_status leat__rows_read(leat_infer *infer,
                             bool ml_engine);         // {"instances": ...}, {"inputs": ...}
 leat_status leat__examples_read(leat_infer *infer);  // {"examples": ...}
-leat_status leat__v2_read(leat_infer *infer);        // {"inputs": [...]} and bytes
-leat_status leat__v2_grpc_read(leat_infer *infer, leat_str request);       // ModelInferRequest
+// The value of "signature_name", whose key was read; before and behind are the words around a name
+// that is none of the version's.
+leat_status leat__signature_read(leat_json *json, const leat_version *version, const char *before,
+                                 const char *behind, leat_error *err);
+// INVALID_ARGUMENT: what is wrong with a whole body, which is shown.
+leat_status leat__body_error(const leat_json *json, const char *what, leat_error *err);
+leat_status leat__v2_read(leat_infer *infer);                         // {"inputs": [...]} and bytes
+leat_status leat__v2_grpc_read(leat_infer *infer, leat_str request);  // ModelInferRequest
 leat_status leat__tfs_read_predict(leat_infer *infer, leat_str request);   // PredictRequest
 leat_status leat__tfs_read_examples(leat_infer *infer, leat_str request);  // ClassificationRequest
 

@@ -146,6 +146,7 @@ static leat_status read_tensor(leat_infer *f, int i, leat_str bytes) {
     if (status == LEAT_DATA_LOSS) f->err.status = status = LEAT_INVALID_ARGUMENT;
     return leat_error_prepend(&f->err, status, "input '%s'", info->name);
   }
+  if ((status = leat_values_charge(f->x, f->in[i], &f->err))) return status;
   if (f->in[i]->dtype == info->dtype) return LEAT_OK;
   return leat_error_set(&f->err, LEAT_INVALID_ARGUMENT,
                         "Expects arg[%d] to be %s but %s is provided", i,

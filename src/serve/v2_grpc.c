@@ -309,7 +309,7 @@ static int contents_field(leat_dtype dtype) {
 
 static leat_status add_bits(leat_values *v, uint64_t bits, leat_error *err) {
   size_t width = leat_dtype_bytes(v->info->dtype);
-  if (!leat_values_reserve(v, 1)) return leat__oom(err, 1);
+  if (!leat_values_reserve(v, 1)) return leat_values_no_memory(err);
   if (v->info->dtype == LEAT_DTYPE_BOOL) bits = bits != 0;
   memcpy(v->data + v->count++ * width, &bits, width);  // little-endian
   return LEAT_OK;
