@@ -224,12 +224,11 @@ void leat__xchg_refuse(leat_xchg *x, int status, const char *message) {
 static int unpack(leat_xchg *x, const char **message) {
   leat_error err;
   leat_str coding = x->coding;
-  if (!coding.len || leat_str_eq(coding, LEAT_STR("identity"))) return 0;
+  if (!coding.len || leat_http_is(coding, "identity")) return 0;
   *message = "the content coding of the body is not known";
-  if (!leat_str_eq(coding, LEAT_STR("gzip")) && !leat_str_eq(coding, LEAT_STR("x-gzip")) &&
-      !leat_str_eq(coding, LEAT_STR("deflate")))
-    return 415;
-  leat_compression how = coding.ptr[0] == 'd' ? LEAT_COMPRESSION_ZLIB : LEAT_COMPRESSION_GZIP;
+  bool deflate = leat_http_is(coding, "deflate");
+  if (!deflate && !leat_http_is(coding, "gzip") && !leat_http_is(coding, "x-gzip")) return 415;
+  leat_compression how = deflate ? LEAT_COMPRESSION_ZLIB : LEAT_COMPRESSION_GZIP;
   leat_status status = leat_inflate(x->x.body, how, "body", (size_t)x->limit, &x->unpacked, &err);
   *message = status == LEAT_RESOURCE_EXHAUSTED ? "the unpacked body is too large"
                                                : "the packed body is damaged";
@@ -388,7 +387,7 @@ static bool accepts_gzip(const leat_xchg *x) {
     leat_str quality = leat_str_strip(item, LEAT_STR(" \t"));
     bool zero =
         leat_str_starts(quality, LEAT_STR("q=0")) && !leat_str_strip(quality, LEAT_STR("q=0.")).len;
-    if (leat_str_eq(name, LEAT_STR("gzip")) && !zero) return true;
+    if (leat_http_is(name, "gzip") && !zero) return true;
   }
   return false;
 }

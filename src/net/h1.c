@@ -97,6 +97,14 @@ static bool continue_now(leat_conn *c) {
   return leat__conn_send(c, &part, 1);
 }
 
+// A request of which nothing is known: its head is malformed or too large.
+static bool refuse_unread(leat_conn *c, leat_xchg *x, int status) {
+  x->x.version = 11;
+  x->x.started_ns = c->started_ns;
+  x->x.method = x->x.path = (leat_str){"-", 1};
+  return refuse(c, status, refusal(status));
+}
+
 // The head is there: [in.at, in.at + length).
 static bool start_request(leat_conn *c, size_t length) {
   leat_xchg *x = leat__xchg_new(c);
@@ -108,13 +116,7 @@ static bool start_request(leat_conn *c, size_t length) {
   h.fields = x->fields;
   h.field_cap = LEAT_FIELDS_MAX;
   int status = leat_http1_request(c->in.ptr + c->in.at, length, &h);
-  if (status) {
-    x->x.version = 11;
-    x->x.started_ns = c->started_ns;
-    x->x.method = (leat_str){"-", 1};
-    x->x.path = (leat_str){"-", 1};
-    return refuse(c, status, refusal(status));
-  }
+  if (status) return refuse_unread(c, x, status);
   fill(x, c, &h);
   x->limit = limit_of(x);
   if (h.length > x->limit) return refuse(c, 413, refusal(413));
@@ -150,7 +152,9 @@ static bool read_head(leat_conn *c) {
   size_t length = leat_http1_head_end(c->in.ptr + c->in.at, have, &c->scanned);
   if (length && length <= max) return start_request(c, length);
   if (length || have > max) {
-    leat__conn_refuse(c, 431, refusal(431));
+    leat_xchg *x = leat__xchg_new(c);
+    if (x) return refuse_unread(c, x, 431);
+    leat__conn_close(c);
     return false;
   }
   if (c->in.at) {  // so that room is found behind it
