@@ -453,9 +453,17 @@ def grpc(s):
             ("a damaged message", service + "Predict", b"\x0a\xff", 13, "the request message does not parse"),
             ("V2: a model that is not there", "/inference.GRPCInferenceService/ModelInfer", chunk(1, "none"), 5, "Request for unknown model: 'none' is not found"),
             ("V2: too few inputs", "/inference.GRPCInferenceService/ModelInfer", chunk(1, "half"), 3, "expected 1 inputs but got 0 inputs for model 'half'"),
+            ("V2: classification", "/inference.GRPCInferenceService/ModelInfer", chunk(1, "half") + chunk(6, chunk(1, "y") + chunk(2, chunk(1, "classification") + chunk(2, number(2, 1)))), 3, "the classification extension is not supported"),
+            ("V2: shared memory", "/inference.GRPCInferenceService/ModelInfer", chunk(1, "half") + chunk(5, chunk(1, "x") + chunk(2, "FP32") + number(3, 1) + chunk(4, chunk(1, "shared_memory_region") + chunk(2, chunk(3, "r")))), 3, "shared memory is not supported"),
             ("health of an unknown service", "/grpc.health.v1.Health/Check", chunk(1, "z"), 5, "unknown service")]:
         got = s.grpc(path, message)
         check("gRPC: " + name, got == (status, text), got, text)
+    c = h2.Connection(s.port, timeout=5)
+    stream = c.stream()  # as a client with a stream of requests, which has sent none yet
+    c.send(h2.frame(h2.HEADERS, h2.END_HEADERS, stream, h2.request("/inference.GRPCInferenceService/ModelStreamInfer", extra=[("te", "trailers"), ("content-type", "application/grpc")])))
+    got = c.answers([stream])[stream]
+    check("gRPC: an unknown method is refused before its messages come", (got[2] or got[0]).get("grpc-status") == "12", got)
+    c.close()
 
 
 # --- Versions -------------------------------------------------------------------------------------------

@@ -348,12 +348,29 @@ static leat_status read_contents(leat_values *v, leat_str bytes, leat_error *err
   return status;
 }
 
+// Parameters (a map, field `number` of the tensor) that would change what is meant.
+static leat_status check_parameters(leat_infer *f, leat_str tensor, int number) {
+  leat_proto p = {tensor, false};
+  leat_proto_field g;
+  while (leat_proto_next(&p, &g)) {
+    if (g.number != number || g.wire != LEAT_WIRE_BYTES) continue;
+    leat_str key = leat__proto_text(g.bytes, 1);
+    if (leat__is(key, "shared_memory_region"))
+      return leat_error_set(&f->err, LEAT_INVALID_ARGUMENT, "shared memory is not supported");
+    if (leat__is(key, "classification"))
+      return leat_error_set(&f->err, LEAT_INVALID_ARGUMENT,
+                            "the classification extension is not supported");
+  }
+  return LEAT_OK;
+}
+
 static leat_status read_input(leat_infer *f, leat_str bytes, const leat_str *raw) {
   input_message m;
   int i;
   if (!read_input_message(bytes, &m))
     return leat_error_set(&f->err, LEAT_INVALID_ARGUMENT, "an input is damaged");
   leat_status status = leat__v2_input(f->version, m.name, m.datatype, m.rank, m.dims, &i, &f->err);
+  if (!status) status = check_parameters(f, bytes, 4);
   if (status) return status;
   if (f->in[i])
     return leat_error_set(&f->err, LEAT_INVALID_ARGUMENT, "input '%s' already exists in request",
@@ -373,6 +390,7 @@ static leat_status read_input(leat_infer *f, leat_str bytes, const leat_str *raw
 static leat_status read_output(leat_infer *f, wanted *w, leat_str bytes) {
   int i;
   leat_status status = leat__v2_output(f->version, leat__proto_text(bytes, 1), &i, &f->err);
+  if (!status) status = check_parameters(f, bytes, 2);
   if (status) return status;
   w->outputs[i] = w->any = true;
   return LEAT_OK;
