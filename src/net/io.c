@@ -27,7 +27,7 @@ enum {
   SMALL = 65536,
   PIECE = 1024,          // bytes that count as progress of a slow body
   HOLD_BYTES = 16384,    // answers up to that size wait for others
-  HOLD_NS = 200 * 1000,  // so long
+  HOLD_NS = 100 * 1000,  // so long
 };
 
 _Thread_local leat_io *leat__io_here;
