@@ -119,6 +119,8 @@ def masks(d, s):
     s.ask("PATCH", p, {"description": "no mask"})
     check("without a mask: what the body has", s.ask("GET", p)[1]["description"] == "no mask")
     refuses("a field that is fixed", s.ask("PATCH", p + "?updateMask=regions", {"regions": ["x"]}), 400, "INVALID_ARGUMENT", "The field 'regions' is unknown or cannot be updated")
+    refuses("a field inside what has none", s.ask("PATCH", p + "?updateMask=description.a", {}), 400, "INVALID_ARGUMENT", "The field 'description.a' is unknown or cannot be updated")
+    refuses("a field too deep", s.ask("PATCH", p + "?updateMask=labels." + "a." * 80 + "a", {}), 400, "INVALID_ARGUMENT", "is unknown or cannot be updated")
     refuses("an etag of before", s.ask("PATCH", p + "?updateMask=description", {"description": "x", "etag": before["etag"]}), 409, "ABORTED", "is not the present one")
     now = s.ask("GET", p)[1]["etag"]
     check("the etag of now", s.ask("PATCH", p + "?updateMask=description", {"description": "x", "etag": now})[0] == 200)

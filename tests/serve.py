@@ -287,6 +287,9 @@ def tfs(s):
     check("a named signature and a version", s.json("POST", "/v1/models/half/versions/3:predict", {"signature_name": "serving_default", "instances": [{"x": 4}]})[1] == {"predictions": [4.0]})
     check("columns: one input needs no name, one output has none", s.json("POST", "/v1/models/half:predict", {"inputs": [4.0]})[1] == {"outputs": [4.0]})
     check("paths match in any case", s.json("POST", "/V1/Models/half:PREDICT".replace("PREDICT", "predict"), {"inputs": [4.0]})[0] == 200)
+    packed = s.ask("POST", "/v1/models/half:predict", gzip.compress(json.dumps({"instances": [2] * 2000}).encode()), {"Content-Encoding": "GZip", "Accept-Encoding": "br, GZIP"})
+    check("codings are named in any case", packed[0] == 200 and packed[1].get("content-encoding") == "gzip" and len(json.loads(gzip.decompress(packed[2]))["predictions"]) == 2000, packed[:2])
+    check("fields too large are refused in JSON", s.json("GET", "/v1/models/" + "a" * 20000) == (431, {"error": "the fields of the request are too large"}))
     check("a packed body", s.json("POST", "/v1/models/half:predict", gzip.compress(b'{"instances": [2]}'), {"Content-Encoding": "gzip"})[1] == {"predictions": [3.0]})
     check("NaN and Infinity both ways", s.ask("POST", "/v1/models/half:predict", b'{"instances": [NaN, Infinity, -Infinity, 1]}')[2].strip() == b'{"predictions": [NaN, Infinity, -Infinity, 2.5]}', s.ask("POST", "/v1/models/half:predict", b'{"instances": [NaN]}')[2])
     text = base64.b64encode(b"\x00\xffraw").decode()
@@ -450,9 +453,17 @@ def grpc(s):
             ("a damaged message", service + "Predict", b"\x0a\xff", 13, "the request message does not parse"),
             ("V2: a model that is not there", "/inference.GRPCInferenceService/ModelInfer", chunk(1, "none"), 5, "Request for unknown model: 'none' is not found"),
             ("V2: too few inputs", "/inference.GRPCInferenceService/ModelInfer", chunk(1, "half"), 3, "expected 1 inputs but got 0 inputs for model 'half'"),
+            ("V2: classification", "/inference.GRPCInferenceService/ModelInfer", chunk(1, "half") + chunk(6, chunk(1, "y") + chunk(2, chunk(1, "classification") + chunk(2, number(2, 1)))), 3, "the classification extension is not supported"),
+            ("V2: shared memory", "/inference.GRPCInferenceService/ModelInfer", chunk(1, "half") + chunk(5, chunk(1, "x") + chunk(2, "FP32") + number(3, 1) + chunk(4, chunk(1, "shared_memory_region") + chunk(2, chunk(3, "r")))), 3, "shared memory is not supported"),
             ("health of an unknown service", "/grpc.health.v1.Health/Check", chunk(1, "z"), 5, "unknown service")]:
         got = s.grpc(path, message)
         check("gRPC: " + name, got == (status, text), got, text)
+    c = h2.Connection(s.port, timeout=5)
+    stream = c.stream()  # as a client with a stream of requests, which has sent none yet
+    c.send(h2.frame(h2.HEADERS, h2.END_HEADERS, stream, h2.request("/inference.GRPCInferenceService/ModelStreamInfer", extra=[("te", "trailers"), ("content-type", "application/grpc")])))
+    got = c.answers([stream])[stream]
+    check("gRPC: an unknown method is refused before its messages come", (got[2] or got[0]).get("grpc-status") == "12", got)
+    c.close()
 
 
 # --- Versions -------------------------------------------------------------------------------------------
@@ -683,6 +694,19 @@ def starting(d):
     s.stop()
     s = Server("--model_base_path", d / "half", "--max-body", "100K")
     check("a body above it", s.error("POST", "/v1/models/default:predict", body)[0] == 413)
+    s.stop()
+    s = Server("--model_base_path", d / "kinds", "--model_name", "kinds", "--max-memory", "2M", "--engine", "interpreter")
+    many = 300000  # numbers of 2 bytes each in a body that is allowed, and of 8 as a tensor
+    body = b'{"signature_name": "", "inputs": {"n": [' + b"1," * many + b"1]}}"
+    check("tensors of bodies count: JSON", s.error("POST", "/v1/models/kinds:predict", body) == (503, "the server is out of memory for requests"))
+    strings = b'{"inputs": {"text": [' + b'"",' * 200000 + b'""]}}'
+    check("tensors of bodies count: strings", s.error("POST", "/v1/models/kinds:predict", strings)[0] == 503)
+    tensor = chunk(2, chunk(1, b"n") + chunk(2, number(1, 9) + chunk(2, chunk(2, number(1, 1 << 20)))))
+    check("tensors of bodies count: a shape that claims much", (got := s.grpc("/tensorflow.serving.PredictionService/Predict", chunk(1, chunk(1, b"kinds")) + tensor)) == (8, "the server is out of memory for requests"), got)
+    tensor = chunk(2, chunk(1, b"text") + chunk(2, number(1, 7) + chunk(2, chunk(2, number(1, 1 << 20))) + chunk(8, b"x" * 1000)))
+    check("tensors of bodies count: a string that stands for many", s.grpc("/tensorflow.serving.PredictionService/Predict", chunk(1, chunk(1, b"kinds")) + tensor) == (3, "input 'text': TensorProto: the shape repeats too long a string too often"))
+    row = {"flag": True, "n": 1, "small": [1, 2], "text": "a", "wide": 1.5}
+    check("and are given back", all(s.json("POST", "/v1/models/kinds:predict", {"instances": [row]})[0] == 200 for _ in range(50)) and float(next(line.split()[1] for line in s.ask("GET", "/metrics")[2].decode().splitlines() if line.startswith("leat_buffer_bytes "))) < 100000)
     s.stop()
     s = Server("--model_base_path", d / "half" / "3", "--no-warmup")
     check("a saved model itself is version 1", s.json("GET", "/v1/models/default/versions/1")[0] == 200)

@@ -191,30 +191,15 @@ static leat_status read_number(leat_json *json, leat_error *err) {
 
 static bool space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-// One plain number and the comma behind it; where the next value starts, NULL where that is not so.
-static const char *take_f32(const char *p, const char *end, float *out) {
-  while (p < end && space(*p)) p++;
-  const char *first = p + (p < end && *p == '-');
-  // JSON wants a digit here, no more behind a zero, and one behind a point.
-  if (end - first < 2 || !digit((unsigned char)*first)) return NULL;
-  if (*first == '0' && digit((unsigned char)first[1])) return NULL;
-  size_t length = leat_scan_f32(p, (size_t)(end - p), out);
-  p += length;
-  if (!length) return NULL;
-  while (p < end && space(*p)) p++;
-  return p < end && *p == ',' ? p + 1 : NULL;
-}
-
 size_t leat_json_take_f32(leat_json *json, float *out, size_t room) {
   const char *start = json->input.ptr, *p = start + json->at, *end = start + json->input.len;
-  size_t count = 0;
   if (!json->depth || json->stack[json->depth - 1] != '[') return 0;
   if (json->state == WANT_COMMA) {
     while (p < end && space(*p)) p++;
     if (p == end || *p++ != ',') return 0;
   } else if (json->state != WANT_VALUE && json->state != WANT_VALUE_OR_END)
     return 0;
-  for (const char *next; count < room && (next = take_f32(p, end, &out[count])); p = next) count++;
+  size_t count = leat_scan_f32s(&p, end, out, room);
   if (!count) return 0;
   json->at = (size_t)(p - start);
   json->state = WANT_VALUE;

@@ -136,14 +136,21 @@ bool leat_parse_f64(leat_str text, double *out) {
   return true;
 }
 
-// A correctly rounded f64 rounds right again to f32 unless it sits on the middle of two f32s.
+// An f64 that is right but for its last bits rounds right to f32 unless the middle of two f32s is
+// near; a correctly rounded one, unless it sits on that middle.
 static bool fast_f32(const decimal *d, float *out) {
   double wide;
-  uint64_t bits;
-  if (!fast_f64(d, &wide)) return false;
+  uint64_t bits, near = 0;
+  if (!fast_f64(d, &wide)) {
+    if (!d->exact || d->exponent < -22 || d->exponent > 22) return false;
+    wide = (double)d->mantissa;
+    wide = d->exponent < 0 ? wide / tens[-d->exponent] : wide * tens[d->exponent];
+    if (d->negative) wide = -wide;
+    near = 16;
+  }
   memcpy(&bits, &wide, 8);
   bool normal = (fabs(wide) >= 0x1p-126 || wide == 0) && fabs(wide) < 0x1p127;
-  if (!normal || (bits & 0x1FFFFFFF) == 0x10000000) return false;
+  if (!normal || (bits & 0x1FFFFFFF) - (0x10000000 - near) <= 2 * near) return false;
   *out = (float)wide;
   return true;
 }
@@ -160,70 +167,128 @@ bool leat_parse_f32(leat_str text, float *out) {
   return true;
 }
 
-// Digits from p on, up to eight of them, behind those in *value; how many there were. Eight bytes
-// can be read at p. Each step joins neighbours: digits to pairs, pairs to fours, fours to eight.
-static inline int eight_digits(const char *p, uint64_t *value) {
+// --- Lists of numbers ---------------------------------------------------------------------------
+// Where the first such character among the eight at p is; 8: nowhere.
+static inline int find_eight(const char *p, char c) {
+  uint64_t t;
+  memcpy(&t, p, 8);
+  t ^= 0x0101010101010101 * (unsigned char)c;
+  t = (t - 0x0101010101010101) & ~t & 0x8080808080808080;
+  return t ? __builtin_ctzll(t) / 8 : 8;
+}
+
+// `count` digits at p, 1 to 8, behind those in *value; false: there are others. Each step joins
+// neighbours: digits to pairs, pairs to fours, fours to eight.
+static inline bool few_digits(const char *p, long count, uint64_t *value) {
   static const uint64_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
   uint64_t t;
   memcpy(&t, p, 8);
-  t ^= 0x3030303030303030;  // digits are 0 to 9 now
-  uint64_t others = ((t + 0x7676767676767676) | t) & 0x8080808080808080;
-  int count = others ? __builtin_ctzll(others) / 8 : 8;
-  if (!count) return 0;
-  t <<= 8 * (8 - count);  // zeros come before
+  t = (t ^ 0x3030303030303030) << 8 * (8 - count);  // zeros to 9 now, more zeros before them
+  if (((t + 0x7676767676767676) | t) & 0x8080808080808080) return false;
   t = t * 10 + (t >> 8);
   t = ((t & 0x000000FF000000FF) * 0x000F424000000064 +
        ((t >> 16) & 0x000000FF000000FF) * 0x0000271000000001) >>
       32;
   *value = *value * powers[count] + (uint32_t)t;
+  return true;
+}
+
+static inline bool many_digits(const char *p, long count, uint64_t *value) {
+  for (; count > 8; p += 8, count -= 8)
+    if (!few_digits(p, 8, value)) return false;
+  return few_digits(p, count, value);
+}
+
+enum {
+  LONGEST = 24,  // characters of a plain decimal
+  SLACK = 32,    // bytes that can be read where one starts
+};
+
+// The comma behind the number at p; NULL: none is near. That it is found without reading the number
+// lets the processor read several numbers at once.
+static inline const char *comma_behind(const char *p) {
+  for (int at = 0; at < LONGEST; at += 8) {
+    int found = find_eight(p + at, ',');
+    if (found < 8) return p + at + found;
+  }
+  return NULL;
+}
+
+// digits / 10^places; false where a few wrong bits at the end matter: near the middle of two f32s.
+static inline bool near_f32(uint64_t digits, long places, bool negative, float *out) {
+  static const double tenths[] = {1e-0,  1e-1,  1e-2,  1e-3,  1e-4,  1e-5,  1e-6,
+                                  1e-7,  1e-8,  1e-9,  1e-10, 1e-11, 1e-12, 1e-13,
+                                  1e-14, 1e-15, 1e-16, 1e-17, 1e-18};
+  uint64_t bits;
+  double value = (double)digits * tenths[places];
+  memcpy(&bits, &value, 8);
+  if ((bits & 0x1FFFFFFF) - 0x0FFFFFF0 < 0x20) return false;
+  bits ^= (uint64_t)negative << 63;
+  memcpy(&value, &bits, 8);
+  *out = (float)value;
+  return true;
+}
+
+// Whether [p, end) is a plain decimal as JSON writes it, and its value; false also where that takes
+// more care.
+static __attribute__((noinline)) bool plain_f32(const char *p, const char *end, float *out) {
+  uint64_t digits = 0;
+  bool negative = *p == '-';
+  p += negative;
+  long length = end - p, whole = find_eight(p, '.'), places = 0;
+  if (whole == 8 || whole > length) whole = length;
+  if (whole < 1 || whole > DIGITS_MAX || (*p == '0' && whole > 1)) return false;
+  if (!many_digits(p, whole, &digits)) return false;
+  if (whole < length) {
+    places = length - whole - 1;  // 19 digits at most, so that none is lost
+    if (places < 1 || whole + places > DIGITS_MAX) return false;
+    if (!many_digits(p + whole + 1, places, &digits)) return false;
+  }
+  return near_f32(digits, places, negative, out);
+}
+
+// The same for most: one digit, the point, a few digits.
+static inline bool short_f32(const char *p, const char *end, float *out) {
+  bool negative = *p == '-';
+  p += negative;
+  uint64_t digits = (uint64_t)(*p - '0');
+  long places = end - p - 2;
+  if (p[1] != '.' || digits > 9 || places < 1 || places > 18) return false;
+  return many_digits(p + 2, places, &digits) && near_f32(digits, places, negative, out);
+}
+
+static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+// One number and the comma behind it; where the next value starts, NULL where that is not so.
+static const char *careful_f32(const char *p, const char *end, float *out) {
+  decimal d;
+  while (p < end && is_space(*p)) p++;
+  const char *first = p + (p < end && *p == '-');
+  // JSON wants a digit here, no more behind a zero, and one behind a point.
+  if (end - first < 2 || !is_digit(*first)) return NULL;
+  if (*first == '0' && is_digit(first[1])) return NULL;
+  p = scan_decimal(p, end, &d);
+  if (!p || d.bare_point || !fast_f32(&d, out)) return NULL;
+  while (p < end && is_space(*p)) p++;
+  return p < end && *p == ',' ? p + 1 : NULL;
+}
+
+size_t leat_scan_f32s(const char **text, const char *end, float *out, size_t room) {
+  const char *p = *text, *next;
+  size_t count = 0;
+  for (; count < room; p = next, count++) {
+    const char *comma = end - p > SLACK ? comma_behind(p) : NULL;
+    const char *first = p + (comma && *p == ' ');
+    if (comma && (short_f32(first, comma, &out[count]) || plain_f32(first, comma, &out[count])))
+      next = comma + 1;
+    else if (!(next = careful_f32(p, end, &out[count])))
+      break;
+  }
+  *text = p;
   return count;
 }
 
-static inline const char *take_eights(const char *p, uint64_t *value) {
-  int count = eight_digits(p, value);
-  return count < 8 ? p + count : p + 8 + eight_digits(p + 8, value);
-}
-
-enum { SLACK = 40 };  // bytes that plain_f32 may look at
-
-// A plain decimal with such slack behind its start; where it ends, or NULL where it takes more
-// care.
-static inline const char *plain_f32(const char *p, float *out) {
-  static const double tenths[] = {1e-0, 1e-1,  1e-2,  1e-3,  1e-4,  1e-5,  1e-6,  1e-7, 1e-8,
-                                  1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15, 1e-16};
-  uint64_t digits = 0, bits;
-  bool negative = *p == '-';
-  const char *from = p += negative;
-  int places = 0;
-  if (is_digit(p[0]) && p[1] == '.')  // most are like that
-    digits = (uint64_t)(*p++ - '0');
-  else
-    p = take_eights(p, &digits);
-  if (p == from) return NULL;
-  if (*p == '.') {
-    const char *point = ++p;
-    p = take_eights(p, &digits);
-    places = (int)(p - point);
-    if (!places) return NULL;
-  }
-  // 16 digits at most, so that none was lost; and no more of the number.
-  if (p - from > 16 || is_digit(*p) || (*p | 0x20) == 'e' || *p == '.') return NULL;
-  double value = (double)digits * tenths[places];
-  memcpy(&bits, &value, 8);
-  // A few wrong bits at the end do not matter unless the middle of two f32s is near.
-  if ((bits & 0x1FFFFFFF) - 0x0FFFFFF0 < 0x20) return NULL;
-  *out = (float)(negative ? -value : value);
-  return p;
-}
-
-size_t leat_scan_f32(const char *text, size_t length, float *out) {
-  const char *plain = length > SLACK ? plain_f32(text, out) : NULL;
-  if (plain) return (size_t)(plain - text);
-  decimal d;
-  const char *end = scan_decimal(text, text + length, &d);
-  return end && !d.bare_point && fast_f32(&d, out) ? (size_t)(end - text) : 0;
-}
-
+// --- Whole numbers ------------------------------------------------------------------------------
 bool leat_parse_u64(leat_str text, uint64_t *out) {
   uint64_t value = 0;
   if (text.len && text.ptr[0] == '+') text.ptr++, text.len--;

@@ -13,9 +13,9 @@ bool leat_parse_f32(leat_str text, float *out);
 bool leat_parse_f64(leat_str text, double *out);
 // Decimal digits with an optional sign; false also when it does not fit.
 bool leat_parse_i64(leat_str text, int64_t *out);
-// The plain decimal that `text` starts with (no point without digits behind it); its length, or 0
-// where there is none or it is not to be had quickly (parse decides then).
-size_t leat_scan_f32(const char *text, size_t length, float *out);
+// JSON's numbers from *text on, each with the comma behind it: takes at most `room` and leaves *text
+// behind the last comma; how many. Stops at what is none, has no comma, or is not to be had quickly.
+size_t leat_scan_f32s(const char **text, const char *end, float *out, size_t room);
 bool leat_parse_u64(leat_str text, uint64_t *out);
 
 // The shortest decimal text that reads back as the same value; "nan", "inf", "-inf" otherwise.

@@ -15,7 +15,10 @@ static const struct {
              [7] = {LEAT_DTYPE_STRING, 8}, [9] = {LEAT_DTYPE_I64, 10}, [10] = {LEAT_DTYPE_BOOL, 11},
              [14] = {LEAT_DTYPE_BF16, 13}, [17] = {LEAT_DTYPE_U16, 7}, [19] = {LEAT_DTYPE_F16, 13},
              [22] = {LEAT_DTYPE_U32, 16},  [23] = {LEAT_DTYPE_U64, 17}};
-enum { TYPES = sizeof types / sizeof *types };
+enum {
+  TYPES = sizeof types / sizeof *types,
+  REPEATED_MOST = 1 << 26,  // bytes of a string that stands for those that are missing
+};
 
 int leat_tensor_proto_type(leat_dtype dtype) {
   for (int i = 1; i < TYPES; i++)
@@ -101,6 +104,10 @@ static leat_status make_strings(const proto_tensor *t, int64_t count, leat_tenso
                                 leat_error *err) {
   if (count > (int64_t)t->strings.count && count > 1 << 20)
     return damaged(err, "the shape wants more strings than there are");
+  size_t last = t->strings.count ? t->strings.at[t->strings.count - 1].len : 0;
+  if (count > (int64_t)t->strings.count &&
+      last > REPEATED_MOST / ((size_t)count - t->strings.count))
+    return damaged(err, "the shape repeats too long a string too often");
   leat_str *list = leat__calloc((size_t)count + 1, sizeof *list);
   if (!list) return leat__oom(err, sizeof *list * (size_t)count);
   for (int64_t i = 0; i < count && t->strings.count; i++)

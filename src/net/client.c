@@ -216,8 +216,6 @@ static leat_status malformed(const leat_client *c, leat_error *err) {
   return leat_error_set(err, LEAT_DATA_LOSS, "%s: the answer is not HTTP/1.1", c->address);
 }
 
-static bool bodiless(int status) { return status < 200 || status == 204 || status == 304; }
-
 // The head of the final answer; *size: its bytes. Answers 1xx before it are passed over.
 static leat_status read_head(leat_client *c, leat_http1_head *h, size_t *size, leat_error *err) {
   size_t scanned = 0;
@@ -290,11 +288,11 @@ static leat_status read_answer(leat_client *c, bool head_only, leat_answer *a, l
   leat_status status = read_head(c, &h, &from, err);
   if (status) return status;
   uintptr_t was = (uintptr_t)c->in.ptr;
-  if (!head_only && !bodiless(h.status)) status = read_body(c, &h, from, &length, err);
+  if (!head_only && !leat_http_bodiless(h.status)) status = read_body(c, &h, from, &length, err);
   if (status) return status;
   follow(c, &h, (ptrdiff_t)((uintptr_t)c->in.ptr - was));
   *a = (leat_answer){h.status, c->fields, h.field_count, {c->in.ptr + from, length}};
-  bool known = h.chunked || h.length >= 0 || head_only || bodiless(h.status);
+  bool known = h.chunked || h.length >= 0 || head_only || leat_http_bodiless(h.status);
   if (!h.keep_alive || !known) disconnect(c);
   return unpack(c, h.coding, a, err);
 }

@@ -69,6 +69,7 @@ void leat__xchg_free(leat_xchg *x) {
   leat_buf *buffers[BUFFERS], kept[BUFFERS];
   unlink_exchange(x);
   io->alive--;
+  io->more_memory -= x->charged;
   leat__bytes_free(io, &x->body);
   if (io->spare_count >= SPARES) {
     drop(x);
@@ -95,6 +96,7 @@ void leat__io_free_spares(leat_io *io) {
     drop(x);
   }
   leat_buf_deinit(&io->scratch);
+  while (io->room_count) leat__free(io->rooms[--io->room_count]);
 }
 
 void leat__xchg_leave(leat_xchg *x) {
@@ -130,6 +132,13 @@ void leat_exchange_consume(leat_exchange *x, size_t bytes) {
     leat__h2_consume(own, bytes);
   else
     x->body = (leat_str){x->body.ptr + bytes, x->body.len - bytes};
+}
+
+bool leat_exchange_charge(leat_exchange *x, size_t bytes) {
+  leat_xchg *own = (leat_xchg *)(void *)x;
+  if (!leat__io_take_memory(own->io, (int64_t)bytes, true)) return false;
+  own->charged += (int64_t)bytes;
+  return true;
 }
 
 bool leat_accepts(const leat_exchange *x, const char *type) {
@@ -215,12 +224,11 @@ void leat__xchg_refuse(leat_xchg *x, int status, const char *message) {
 static int unpack(leat_xchg *x, const char **message) {
   leat_error err;
   leat_str coding = x->coding;
-  if (!coding.len || leat_str_eq(coding, LEAT_STR("identity"))) return 0;
+  if (!coding.len || leat_http_is(coding, "identity")) return 0;
   *message = "the content coding of the body is not known";
-  if (!leat_str_eq(coding, LEAT_STR("gzip")) && !leat_str_eq(coding, LEAT_STR("x-gzip")) &&
-      !leat_str_eq(coding, LEAT_STR("deflate")))
-    return 415;
-  leat_compression how = coding.ptr[0] == 'd' ? LEAT_COMPRESSION_ZLIB : LEAT_COMPRESSION_GZIP;
+  bool deflate = leat_http_is(coding, "deflate");
+  if (!deflate && !leat_http_is(coding, "gzip") && !leat_http_is(coding, "x-gzip")) return 415;
+  leat_compression how = deflate ? LEAT_COMPRESSION_ZLIB : LEAT_COMPRESSION_GZIP;
   leat_status status = leat_inflate(x->x.body, how, "body", (size_t)x->limit, &x->unpacked, &err);
   *message = status == LEAT_RESOURCE_EXHAUSTED ? "the unpacked body is too large"
                                                : "the packed body is damaged";
@@ -379,7 +387,7 @@ static bool accepts_gzip(const leat_xchg *x) {
     leat_str quality = leat_str_strip(item, LEAT_STR(" \t"));
     bool zero =
         leat_str_starts(quality, LEAT_STR("q=0")) && !leat_str_strip(quality, LEAT_STR("q=0.")).len;
-    if (leat_str_eq(name, LEAT_STR("gzip")) && !zero) return true;
+    if (leat_http_is(name, "gzip") && !zero) return true;
   }
   return false;
 }

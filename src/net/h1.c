@@ -97,6 +97,14 @@ static bool continue_now(leat_conn *c) {
   return leat__conn_send(c, &part, 1);
 }
 
+// A request of which nothing is known: its head is malformed or too large.
+static bool refuse_unread(leat_conn *c, leat_xchg *x, int status) {
+  x->x.version = 11;
+  x->x.started_ns = c->started_ns;
+  x->x.method = x->x.path = (leat_str){"-", 1};
+  return refuse(c, status, refusal(status));
+}
+
 // The head is there: [in.at, in.at + length).
 static bool start_request(leat_conn *c, size_t length) {
   leat_xchg *x = leat__xchg_new(c);
@@ -108,13 +116,7 @@ static bool start_request(leat_conn *c, size_t length) {
   h.fields = x->fields;
   h.field_cap = LEAT_FIELDS_MAX;
   int status = leat_http1_request(c->in.ptr + c->in.at, length, &h);
-  if (status) {
-    x->x.version = 11;
-    x->x.started_ns = c->started_ns;
-    x->x.method = (leat_str){"-", 1};
-    x->x.path = (leat_str){"-", 1};
-    return refuse(c, status, refusal(status));
-  }
+  if (status) return refuse_unread(c, x, status);
   fill(x, c, &h);
   x->limit = limit_of(x);
   if (h.length > x->limit) return refuse(c, 413, refusal(413));
@@ -145,12 +147,14 @@ static bool read_head(leat_conn *c) {
   if (!have || c->half_closed) return let_go(c), false;
   if (!c->scanned) {
     c->since_ms = c->io->now_ms;
-    if (!c->started_ns) c->started_ns = leat_clock_ns();
+    if (!c->started_ns) c->started_ns = c->io->now_ns;
   }
   size_t length = leat_http1_head_end(c->in.ptr + c->in.at, have, &c->scanned);
   if (length && length <= max) return start_request(c, length);
   if (length || have > max) {
-    leat__conn_refuse(c, 431, refusal(431));
+    leat_xchg *x = leat__xchg_new(c);
+    if (x) return refuse_unread(c, x, 431);
+    leat__conn_close(c);
     return false;
   }
   if (c->in.at) {  // so that room is found behind it
@@ -183,7 +187,7 @@ static bool read_body(leat_conn *c) {
       if (have - (c->body_to - c->body_at) >= 1024)
         c->since_ms = c->io->now_ms, c->body_to = c->in.len;
       c->in.at = c->in.len;
-      size_t ahead = have > FIRST_BODY ? have : FIRST_BODY;  // not more than came: lengths may lie
+      size_t ahead = have > FIRST_BODY / 2 ? 8 * have : FIRST_BODY;  // lengths may lie
       if (!make_room(c, left < ahead ? left : ahead))
         return refuse(c, 503, "the server is out of memory for requests");
       return false;
@@ -229,10 +233,6 @@ static void put_fields(leat_buf *b, const leat_reply_fields *fields) {
   }
 }
 
-static bool bodiless(const leat_xchg *x) {
-  return x->x.status == 204 || x->x.status == 304 || x->x.status < 200;
-}
-
 static void put_head(leat_xchg *x) {
   leat_buf *b = &x->io->scratch;
   leat_buf_clear(b);
@@ -244,11 +244,11 @@ static void put_head(leat_xchg *x) {
   leat_buf_str(b, LEAT_STR("date: "));
   leat_buf_c(b, leat__http_date(x->io));
   if (x->did & XCHG_WHOLE) {
-    if (!bodiless(x)) {
+    if (!leat_http_bodiless(x->x.status)) {
       leat_buf_str(b, LEAT_STR("\r\ncontent-length: "));
       put_number(b, x->x.reply.len);
     }
-  } else if (x->x.version >= 11 && !bodiless(x))
+  } else if (x->x.version >= 11 && !leat_http_bodiless(x->x.status))
     leat_buf_str(b, LEAT_STR("\r\ntransfer-encoding: chunked"));
   else
     x->keep_alive = false;
@@ -292,7 +292,7 @@ static void send_whole(leat_xchg *x) {
   put_head(x);
   leat_buf *head = &x->io->scratch;
   x->x.sent_bytes = (int64_t)x->x.reply.len;
-  bool body = x->x.reply.len && !x->head_request && !bodiless(x);
+  bool body = x->x.reply.len && !x->head_request && !leat_http_bodiless(x->x.status);
   bool joined = body && x->x.reply.len <= JOINED;  // copying is cheaper than a second part
   if (joined) leat_buf_str(head, leat_buf_view(&x->x.reply));
   struct iovec parts[] = {{head->ptr, head->len}, {x->x.reply.ptr, x->x.reply.len}};
@@ -309,8 +309,8 @@ static void send_stream(leat_xchg *x) {
   leat_buf_clear(b);
   if (!x->submitted) put_head(x);
   x->submitted = true;
-  bool chunked = x->x.version >= 11 && !bodiless(x),
-       body = !bodiless(x) && !x->head_request && x->sending.len;
+  bool chunked = x->x.version >= 11 && !leat_http_bodiless(x->x.status),
+       body = !leat_http_bodiless(x->x.status) && !x->head_request && x->sending.len;
   if (chunked && body) leat_buf_fmt(b, "%zx\r\n", x->sending.len);
   if (body) leat_buf_str(b, leat_buf_view(&x->sending));
   if (chunked && body) leat_buf_add(b, "\r\n", 2);

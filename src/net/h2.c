@@ -103,7 +103,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
   if (!x) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   x->stream = frame->hd.stream_id;
   x->x.version = 20;
-  x->x.started_ns = leat_clock_ns();
+  x->x.started_ns = c->io->now_ns;
   x->since_ms = c->io->now_ms;
   lib.session_set_stream_user_data(session, x->stream, x);
   return 0;
@@ -349,7 +349,7 @@ static void submit(leat_xchg *x) {
   nghttp2_session *session = x->conn->h2->session;
   size_t count = 0;
   bool empty = x->did & XCHG_WHOLE && !x->x.reply.len;
-  bool bodiless = x->x.status == 204 || x->x.status == 304;
+  bool bodiless = leat_http_bodiless(x->x.status);
   int n = snprintf(status, sizeof status, "%d", x->x.status);
   nv[count++] = pair(LEAT_STR(":status"), (leat_str){status, (size_t)n}, 0);
   count += pairs_of(&x->head, nv + count);
@@ -522,7 +522,7 @@ static void leave(leat_h2 *h2) {
 void leat__h2_output(leat_conn *c) {
   leat_h2 *h2 = c->h2;
   if (c->dead || h2->busy || c->state != CONN_H2) return;
-  while (c->out.at == c->out.len) {
+  while (leat__conn_takes(c)) {
     if (c->io->draining && leat__h2_idle(c) && !h2->leaving) leave(h2);
     leat_buf *b = &c->io->scratch;
     h2->busy = true;
@@ -537,9 +537,9 @@ void leat__h2_output(leat_conn *c) {
     if (!leat__conn_send(c, &part, 1)) return;
   }
   bool over = !lib.session_want_read(h2->session) && !lib.session_want_write(h2->session);
-  if (c->broken && c->out.at == c->out.len)
-    leat__conn_close(c);  // it may go on sending for ever
-  else if (over)
+  if (c->broken) {  // it may go on sending for ever
+    if (c->out.at == c->out.len) leat__conn_close(c);
+  } else if (over)
     leat__conn_finish(c);
 }
 

@@ -21,7 +21,7 @@ static const unsigned char token[256] = {
     ['m'] = 'm', ['n'] = 'n', ['o'] = 'o', ['p'] = 'p', ['q'] = 'q', ['r'] = 'r',   ['s'] = 's',
     ['t'] = 't', ['u'] = 'u', ['v'] = 'v', ['w'] = 'w', ['x'] = 'x', ['y'] = 'y',   ['z'] = 'z'};
 
-static bool is_word(leat_str text, const char *lower) {
+bool leat_http_is(leat_str text, const char *lower) {
   size_t i = 0;
   for (; i < text.len && lower[i]; i++)
     if ((text.ptr[i] | (text.ptr[i] >= 'A' && text.ptr[i] <= 'Z' ? 0x20 : 0)) != lower[i])
@@ -32,7 +32,7 @@ static bool is_word(leat_str text, const char *lower) {
 // Whether a list with commas holds the word, in any case.
 static bool has_word(leat_str list, const char *lower) {
   while (list.len)
-    if (is_word(leat_str_strip(leat_str_cut(&list, ','), LEAT_STR(" \t")), lower)) return true;
+    if (leat_http_is(leat_str_strip(leat_str_cut(&list, ','), LEAT_STR(" \t")), lower)) return true;
   return false;
 }
 
@@ -69,7 +69,7 @@ static int framing_field(leat_http1_head *h, connection *c, leat_field f) {
       return 0;
     case 6:
       if (memcmp(f.name.ptr, "expect", 6) != 0) return 0;
-      h->expects_continue = is_word(f.value, "100-continue");
+      h->expects_continue = leat_http_is(f.value, "100-continue");
       return h->expects_continue ? 0 : 417;
     case 7: c->h2c |= !memcmp(f.name.ptr, "upgrade", 7) && has_word(f.value, "h2c"); return 0;
     case 10:
@@ -89,7 +89,7 @@ static int framing_field(leat_http1_head *h, connection *c, leat_field f) {
     case 17:
       if (memcmp(f.name.ptr, "transfer-encoding", 17) != 0) return 0;
       if (h->chunked) return 400;
-      h->chunked = is_word(f.value, "chunked");
+      h->chunked = leat_http_is(f.value, "chunked");
       return h->chunked ? 0 : 501;
     default: return 0;
   }

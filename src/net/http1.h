@@ -25,6 +25,8 @@ typedef struct leat_http1_head {
 // Returns 0, or the HTTP status that refuses it (400, 431, 501, 505).
 int leat_http1_request(char *text, size_t length, leat_http1_head *head);
 int leat_http1_response(char *text, size_t length, leat_http1_head *head);
+// Whether the text is that word (in lower case), in any case.
+bool leat_http_is(leat_str text, const char *lower);
 // Bytes of the head up to and with its empty line; 0 = not there yet. *scanned: where to look from,
 // kept between calls.
 size_t leat_http1_head_end(const char *text, size_t length, size_t *scanned);

@@ -25,28 +25,40 @@ enum {
   LINGER_MS = 2000,  // what a refused client gets to read why
   FIRST_ROOM = 16384,
   SMALL = 65536,
-  PIECE = 1024,  // bytes that count as progress of a slow body
+  PIECE = 1024,          // bytes that count as progress of a slow body
+  HOLD_BYTES = 16384,    // answers up to that size wait for others
+  HOLD_NS = 100 * 1000,  // so long
 };
 
 _Thread_local leat_io *leat__io_here;
 
 // --- Buffers ------------------------------------------------------------------------------------
-static void count_memory(leat_io *io, int64_t bytes) {
-  atomic_fetch_add_explicit(&io->server->memory, bytes, memory_order_relaxed);
+// All threads' sum is brought up to date once a round.
+static void tell_memory(leat_io *io) {
+  if (io->more_memory)
+    atomic_fetch_add_explicit(&io->server->memory, io->more_memory, memory_order_relaxed);
+  io->more_memory = 0;
+}
+
+// The last eighth is for small requests: large ones do not starve them.
+bool leat__io_take_memory(leat_io *io, int64_t bytes, bool large) {
+  int64_t held = atomic_load_explicit(&io->server->memory, memory_order_relaxed) + io->more_memory;
+  int64_t most = io->server->options.max_memory;
+  if (large) most -= most / 8;
+  if (held + bytes > most) return false;
+  io->more_memory += bytes;
+  return true;
 }
 
 bool leat__bytes_reserve(leat_io *io, leat_bytes *b, size_t more) {
   if (b->ptr && b->cap - b->len >= more) return true;
   size_t want = b->len + more, cap = b->cap ? b->cap * 2 : FIRST_ROOM;
   while (cap < want) cap *= 2;
-  // The last eighth is for small requests: large ones do not starve them.
-  int64_t held = atomic_load_explicit(&io->server->memory, memory_order_relaxed);
-  int64_t most = io->server->options.max_memory;
-  if (cap > SMALL) most -= most / 8;
-  if (held + (int64_t)(cap - b->cap) > most) return false;
-  char *grown = leat__realloc(b->ptr, cap);
-  if (!grown) return false;
-  count_memory(io, (int64_t)(cap - b->cap));
+  int64_t added = (int64_t)(cap - b->cap);
+  if (!leat__io_take_memory(io, added, cap > SMALL)) return false;
+  bool kept = !b->ptr && cap == FIRST_ROOM && io->room_count;
+  char *grown = kept ? io->rooms[--io->room_count] : leat__realloc(b->ptr, cap);
+  if (!grown) return io->more_memory -= added, false;
   b->ptr = grown;
   b->cap = cap;
   return true;
@@ -61,8 +73,11 @@ bool leat__bytes_add(leat_io *io, leat_bytes *b, const void *bytes, size_t count
 
 void leat__bytes_free(leat_io *io, leat_bytes *b) {
   if (!b->ptr) return;
-  count_memory(io, -(int64_t)b->cap);
-  leat__free(b->ptr);
+  io->more_memory -= (int64_t)b->cap;
+  if (b->cap == FIRST_ROOM && io->room_count < LEAT_IO_ROOMS)
+    io->rooms[io->room_count++] = b->ptr;
+  else
+    leat__free(b->ptr);
   *b = (leat_bytes){0};
 }
 
@@ -176,9 +191,42 @@ void leat__conn_rest(leat_conn *c) {
   c->prior->next = head->prior = c;
 }
 
+// Answers to what came in one round leave together: a client that each of them would wake is awake
+// for the others.
+static bool hold(leat_conn *c, const struct iovec *parts, int count) {
+  leat_io *io = c->io;
+  size_t bytes = c->out.len;
+  for (int i = 0; i < count; i++) bytes += parts[i].iov_len;
+  if (!io->holds || c->tls || bytes > HOLD_BYTES || (c->out.len && !c->held)) return false;
+  if (!c->held && io->held_count == LEAT_IO_HELD) return false;
+  if (!leat__bytes_reserve(io, &c->out, bytes - c->out.len)) return false;
+  for (int i = 0; i < count; i++) leat__bytes_add(io, &c->out, parts[i].iov_base, parts[i].iov_len);
+  if (c->held) return true;
+  if (!io->held_count) io->held_ns = io->now_ns;
+  io->held[io->held_count++] = c;
+  return c->held = true;
+}
+
+bool leat__conn_takes(const leat_conn *c) {
+  return c->out.at == c->out.len || (c->held && c->out.len < HOLD_BYTES);
+}
+
+static void release(leat_io *io) {
+  bool holds = io->holds;
+  io->holds = false;
+  for (int i = 0; i < io->held_count; i++) {
+    leat_conn *c = io->held[i];
+    c->held = false;
+    if (!c->dead && flush(c) && c->state == CONN_H2) leat__h2_output(c);
+  }
+  io->held_count = 0;
+  io->holds = holds;
+}
+
 bool leat__conn_send(leat_conn *c, struct iovec *parts, int count) {
   ssize_t n = 0;
   if (c->dead) return false;
+  if (hold(c, parts, count)) return true;
   if (c->out.at == c->out.len && !c->tls) {
     n = write_some(c, parts, count);
     if (n < 0 && errno != EAGAIN && errno != EINTR) return leat__conn_close(c), false;
@@ -243,7 +291,7 @@ static void take_input(leat_conn *c) {
     c->in.at = c->in.len = 0;
     return;
   }
-  if (!c->started_ns) c->started_ns = leat_clock_ns();
+  if (!c->started_ns) c->started_ns = c->io->now_ns;
   if (c->state == CONN_DETECT && !detect(c)) return;
   if (c->state == CONN_H2)
     leat__h2_input(c);
@@ -279,7 +327,7 @@ static void shrink(leat_conn *c) {
   memcpy(small.ptr, c->in.ptr + c->in.at, have);
   small.len = have;
   small.cap = cap;
-  count_memory(c->io, (int64_t)cap);
+  c->io->more_memory += (int64_t)cap;
   leat__bytes_free(c->io, &c->in);
   c->in = small;
 }
@@ -503,6 +551,9 @@ static void free_dead(leat_io *io) {
 
 static void handle(leat_io *io, const struct epoll_event *e) {
   int *listener = e->data.ptr;
+  if (io->held_count) io->now_ns = leat_clock_ns();
+  if (io->held_count == LEAT_IO_HELD || (io->held_count && io->now_ns - io->held_ns > HOLD_NS))
+    release(io);
   if (!listener) {
     uint64_t count;
     ssize_t n = read(io->wake, &count, sizeof count);
@@ -524,9 +575,14 @@ void leat__io_run(leat_io *io) {
   leat__io_here = io;
   leat_mem_cache(true);
   for (;;) {
+    tell_memory(io);
     int n = epoll_wait(io->epoll, events, EVENTS, io->conn_count || io->paused ? SWEEP_MS : -1);
-    io->now_ms = leat_clock_ns() / 1000000;
+    io->now_ns = leat_clock_ns();
+    io->now_ms = io->now_ns / 1000000;
+    io->holds = n > 1;
     for (int i = 0; i < n; i++) handle(io, &events[i]);
+    release(io);
+    io->holds = false;
     if (io->now_ms - swept >= SWEEP_MS) {
       swept = io->now_ms;
       sweep(io);

@@ -67,6 +67,7 @@ struct leat_xchg {
   int64_t since_ms;     // HTTP/2: of the last progress
   size_t progress;      // bytes since then
   size_t head_bytes;    // HTTP/2: of the fields
+  int64_t charged;      // what the handler took, of the server's memory
   int64_t length_left;  // of content-length; -1 = unknown
   int64_t limit;        // of the body; 0 until the fields are there
   leat_bytes body;      // HTTP/2: as it comes; HTTP/1: the buffer that a closed connection left
@@ -106,21 +107,31 @@ struct leat_conn {
   leat_chunks chunks;
   char peer[56];
   bool chunked, loopback, in_process, dead, half_closed, linger, broken;
+  bool held;  // what it shall send waits for the end of the round
 };
+
+enum { LEAT_IO_HELD = 32, LEAT_IO_ROOMS = 16 };
 
 struct leat_io {
   leat_server *server;
   int index, epoll, wake;
   pthread_t thread;
   int *listeners;
-  bool paused;  // accepting
-  int64_t now_ms;
-  leat_conn conns;  // list head
-  leat_conn *dead;  // to be freed when the round is over
+  bool paused;             // accepting
+  int64_t now_ns, now_ms;  // when the present event was taken up
+  leat_conn conns;         // list head
+  leat_conn *dead;         // to be freed when the round is over
   int conn_count;
   leat_xchg *spare;
-  int spare_count, alive;  // exchanges: in the free list, in use
-  leat_buf scratch;  // what is sent is put together here
+  int spare_count, alive;      // exchanges: in the free list, in use
+  leat_buf scratch;            // what is sent is put together here
+  char *rooms[LEAT_IO_ROOMS];  // buffers of the first size that nobody has now
+  int room_count;
+  int64_t more_memory;  // of buffers, that server->memory does not know of yet
+  bool holds;           // small answers wait for those of other connections
+  leat_conn *held[LEAT_IO_HELD];
+  int held_count;
+  int64_t held_ns;  // since when the first of them waits
   pthread_mutex_t lock;
   leat_xchg *posted, *posted_last;
   bool draining;
@@ -137,6 +148,8 @@ struct leat_server {
   atomic_llong memory, accepted, requests, refused;
 };
 
+// Whether so many more bytes may be held; they count from now on.
+bool leat__io_take_memory(leat_io *io, int64_t bytes, bool large);
 // Room for `more` bytes behind len; false: no memory, or above the server's.
 bool leat__bytes_reserve(leat_io *io, leat_bytes *b, size_t more);
 bool leat__bytes_add(leat_io *io, leat_bytes *b, const void *bytes, size_t count);
@@ -159,8 +172,9 @@ const char *leat__http_date(leat_io *io);  // of now; the thread's, until the ne
 
 // --- Connections --------------------------------------------------------------------------------
 bool leat__conn_send(leat_conn *c, struct iovec *parts, int count);  // what does not fit waits
-void leat__conn_finish(leat_conn *c);                                // when all is sent
-void leat__conn_close(leat_conn *c);                                 // now
+bool leat__conn_takes(const leat_conn *c);  // nothing waits for a client that does not read
+void leat__conn_finish(leat_conn *c);       // when all is sent
+void leat__conn_close(leat_conn *c);        // now
 void leat__conn_want(leat_conn *c, uint32_t events);
 void leat__conn_rest(leat_conn *c);  // it starts to be idle
 void leat__conn_refuse(leat_conn *c, int status, const char *message);

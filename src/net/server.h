@@ -91,7 +91,10 @@ void leat_server_stop(leat_server *server);
 // --- Requests -----------------------------------------------------------------------------------
 leat_str leat_exchange_field(const leat_exchange *x, const char *name);  // "" without one
 bool leat_exchange_gone(const leat_exchange *x);  // nobody waits for the answer; any thread
-void leat_exchange_consume(leat_exchange *x, size_t bytes);   // of x->body, in a stream
+void leat_exchange_consume(leat_exchange *x, size_t bytes);  // of x->body, in a stream
+// Counts bytes that the handler takes for the request against max_memory, until it is answered;
+// false: there are not so many. On the thread that called the handler, before it returns.
+bool leat_exchange_charge(leat_exchange *x, size_t bytes);
 bool leat_accepts(const leat_exchange *x, const char *type);  // Accept names it (not by */*)
 // The value of a parameter of the query, decoded into `room`; false without one or when too long.
 bool leat_query_get(leat_str query, const char *name, char *out, size_t room, leat_str *value);
@@ -111,6 +114,7 @@ void leat_reply_begin(leat_exchange *x, int status);
 bool leat_reply_write(leat_exchange *x, leat_str bytes);
 void leat_reply_end(leat_exchange *x);
 
+bool leat_http_bodiless(int status);       // no body can be behind such an answer's fields
 const char *leat_http_reason(int status);  // "Not Found"
 int leat_http_status(leat_status status);  // the canonical mapping: NOT_FOUND is 404
 leat_status leat_status_of_http(int status);

@@ -44,6 +44,8 @@ const char *leat_http_reason(int status) {
   return "Unknown";
 }
 
+bool leat_http_bodiless(int status) { return status < 200 || status == 204 || status == 304; }
+
 static const int http_of[] = {
     [LEAT_OK] = 200,
     [LEAT_CANCELLED] = 499,

@@ -80,7 +80,7 @@ static leat_status part(const leat_tensor *all, int64_t from, int64_t rows, leat
 }
 
 // --- Running a batch ----------------------------------------------------------------------------
-static leat_status run_joined(leat_infer *const *list, size_t count, int64_t rows,
+static leat_status run_joined(leat_infer *const *list, size_t count, int64_t rows, int64_t *clock,
                               leat_error *err) {
   leat_version *v = list[0]->version;
   size_t both = (size_t)(v->input_count + v->output_count);
@@ -90,7 +90,7 @@ static leat_status run_joined(leat_infer *const *list, size_t count, int64_t row
   leat_status status = LEAT_OK;
   for (int i = 0; !status && i < v->input_count; i++)
     status = join(list, count, i, rows, &in[i], err);
-  if (!status) status = leat_version_run(v, in, out, err);
+  if (!status) status = leat_version_run(v, in, out, clock, err);
   for (int i = 0; !status && i < v->output_count; i++) {
     bool fits = out[i]->rank && out[i]->dims[0] == rows;
     if (!fits) status = leat_error_set(err, LEAT_INTERNAL, "a result is not of the batch's size");
@@ -106,12 +106,14 @@ static leat_status run_joined(leat_infer *const *list, size_t count, int64_t row
 
 static void run_batch(leat_infer **list, size_t count, int64_t rows) {
   leat_error err;
-  int64_t now = leat_clock_ns();
-  leat_status status = count > 1 ? run_joined(list, count, rows, &err) : LEAT_OK;
+  int64_t begun = leat_clock_ns(), ended = begun;
+  leat_status status = count > 1 ? run_joined(list, count, rows, &ended, &err) : LEAT_OK;
   for (size_t k = 0; k < count; k++) {
     leat_infer *f = list[k];
     if (count > 1 && !status) {
-      leat_count_add(&f->version->stats->stage_ns[LEAT_STAGE_QUEUE], now - f->queued_ns);
+      leat_count_add(&f->version->stats->stage_ns[LEAT_STAGE_QUEUE], begun - f->stage_ns);
+      f->stage = LEAT_STAGE_WRITE;
+      f->stage_ns = ended;
       f->done(f);
       continue;
     }
@@ -141,7 +143,7 @@ static int64_t take_batch(struct leat_batcher *b, size_t *count) {
 }
 
 static void wait_for_more(struct leat_batcher *b) {
-  int64_t until = b->first->queued_ns + (int64_t)b->options.delay_us * 1000;
+  int64_t until = b->first->stage_ns + (int64_t)b->options.delay_us * 1000;
   while (!b->stop && b->waiting < b->options.max_rows) {
     int64_t now = leat_clock_ns();
     if (now >= until) return;

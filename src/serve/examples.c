@@ -52,7 +52,7 @@ static leat_status put_feature(leat_values *v, const leat_example_list *list, si
   bool string = v->info->dtype == LEAT_DTYPE_STRING;
   size_t count = leat_example_count(list);
   if (string != (list->kind == LEAT_EXAMPLE_BYTES)) return bad_kind(v->info, list, row, err);
-  if (!leat_values_reserve(v, count)) return leat__oom(err, count);
+  if (!leat_values_reserve(v, count)) return leat_values_no_memory(err);
   for (size_t i = 0; i < count; i++) {
     leat_status status = LEAT_OK;
     if (string)

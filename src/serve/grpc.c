@@ -43,6 +43,8 @@ static const struct {
     METHOD("/grpc.health.v1.Health/Check", leat__health_check, LEAT_ROLE_NONE),
 };
 
+enum { METHODS = sizeof methods / sizeof *methods };
+
 void leat__grpc_fail(leat_exchange *x, leat_status status, const char *message) {
   leat_grpc_send(x, status, message);
 }
@@ -98,24 +100,23 @@ static const leat_str reflect[] = {
     {"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", 57},
     {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", 62}};
 
+static int find_method(leat_str path) {
+  for (int i = 0; i < METHODS; i++)
+    if (leat_str_eq(path, methods[i].path)) return i;
+  return -1;
+}
+
+// A method that is not known is refused at once: its client may wait before it sends all.
 bool leat__grpc_streams(const leat_exchange *x) {
-  return leat_grpc_is(x) && (leat_str_eq(x->path, watch) || leat_str_eq(x->path, reflect[0]) ||
-                             leat_str_eq(x->path, reflect[1]));
+  return leat_grpc_is(x) && find_method(x->path) < 0;
 }
 
 // --- Dispatch -----------------------------------------------------------------------------------
 void leat__grpc(leat_serve *s, leat_exchange *x) {
   leat_str message;
   leat_error err;
-  if (leat__grpc_streams(x)) {
-    if (leat_str_eq(x->path, watch))
-      leat__health_watch(s, x);
-    else
-      leat__reflect(s, x);
-    return;
-  }
-  for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
-    if (!leat_str_eq(x->path, methods[i].path)) continue;
+  int i = find_method(x->path);
+  if (i >= 0) {
     if (!allowed(s, x, methods[i].role)) return;
     if (leat_grpc_message(x, &message, &err))
       leat__grpc_fail(x, err.status, err.message);
@@ -123,9 +124,12 @@ void leat__grpc(leat_serve *s, leat_exchange *x) {
       leat__grpc_fail(x, LEAT_INTERNAL, "the request message does not parse");
     else
       methods[i].answer(s, x, message);
-    return;
-  }
-  unknown(x);
+  } else if (leat_str_eq(x->path, watch))
+    leat__health_watch(s, x);
+  else if (leat_str_eq(x->path, reflect[0]) || leat_str_eq(x->path, reflect[1]))
+    leat__reflect(s, x);
+  else
+    unknown(x);
 }
 
 // --- Health -------------------------------------------------------------------------------------

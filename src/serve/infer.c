@@ -23,7 +23,8 @@ leat_status leat_infer_new(leat_infer **out, leat_serve *serve, leat_exchange *x
   f->x = x;
   f->version = version;
   f->rows = 1;
-  f->queued_ns = f->read_ns = 0;
+  f->stage = LEAT_STAGE_READ;
+  f->stage_ns = leat_clock_ns();
   f->status = LEAT_OK;
   f->shed = false;
   f->done = NULL;
@@ -35,7 +36,7 @@ leat_status leat_infer_new(leat_infer **out, leat_serve *serve, leat_exchange *x
   f->out = f->in + inputs;
   memset(f->in, 0, pointers);
   f->values = (leat_values *)(void *)((char *)f + head + pointers);
-  for (size_t i = 0; i < inputs; i++) leat_values_init(&f->values[i], &version->inputs[i]);
+  for (size_t i = 0; i < inputs; i++) leat_values_init(&f->values[i], &version->inputs[i], x);
   return LEAT_OK;
 }
 
@@ -52,30 +53,37 @@ void leat_infer_free(leat_infer *f) {
 }
 
 int leat_infer_http_status(const leat_infer *f) {
-  return f->shed ? 429 : leat_http_status(f->status);
+  if (f->shed) return 429;
+  return f->status == LEAT_RESOURCE_EXHAUSTED ? 503 : leat_http_status(f->status);
+}
+
+void leat__infer_enter(leat_infer *f, leat_stage stage) {
+  int64_t now = leat_clock_ns();
+  leat_count_add(&f->version->stats->stage_ns[f->stage], now - f->stage_ns);
+  f->stage = stage;
+  f->stage_ns = now;
 }
 
 void leat_infer_count(leat_infer *f, leat_status status) {
-  int64_t now = leat_clock_ns();
-  leat_count_add(&f->version->stats->stage_ns[LEAT_STAGE_READ], f->read_ns);
-  leat_stats_request(f->version->stats, status, f->x ? now - f->x->started_ns : f->read_ns);
+  leat__infer_enter(f, LEAT_STAGE_WRITE);
+  leat_stats_request(f->version->stats, status, f->x->started_ns, f->stage_ns);
 }
 
 // --- Running ------------------------------------------------------------------------------------
 // Whether anyone still waits.
-static leat_status check_wanted(const leat_infer *f, int64_t now, leat_error *err) {
+static leat_status check_wanted(const leat_infer *f, leat_error *err) {
   if (!f->x) return LEAT_OK;
-  if (f->x->deadline_ns && now > f->x->deadline_ns)
+  if (f->x->deadline_ns && f->stage_ns > f->x->deadline_ns)
     return leat_error_set(err, LEAT_DEADLINE_EXCEEDED, "the deadline passed before the model ran");
   if (leat_exchange_gone(f->x)) return leat_error_set(err, LEAT_CANCELLED, "the client has gone");
   return LEAT_OK;
 }
 
 void leat__infer_run(leat_infer *f) {
-  int64_t now = leat_clock_ns();
-  if (!f->status) f->status = check_wanted(f, now, &f->err);
-  leat_count_add(&f->version->stats->stage_ns[LEAT_STAGE_QUEUE], now - f->queued_ns);
-  if (!f->status) f->status = leat_version_run(f->version, f->in, f->out, &f->err);
+  if (f->stage == LEAT_STAGE_QUEUE) leat__infer_enter(f, LEAT_STAGE_RUN);
+  if (!f->status) f->status = check_wanted(f, &f->err);
+  if (!f->status) f->status = leat_version_run(f->version, f->in, f->out, &f->stage_ns, &f->err);
+  f->stage = LEAT_STAGE_WRITE;
   f->done(f);
 }
 
@@ -151,13 +159,18 @@ static void queue(leat_runpool *p, leat_infer *f) {
 
 void leat_infer_submit(leat_infer *f) {
   leat_version *v = f->version;
-  f->queued_ns = leat_clock_ns();
+  if (f->status) {
+    f->done(f);
+    return;
+  }
+  leat__infer_enter(f, LEAT_STAGE_QUEUE);
   f->rows = rows_of(f);
-  if (!f->status && v->batcher && leat__batcher_take(v->batcher, f)) return;
+  if (v->batcher && leat__batcher_take(v->batcher, f)) return;
   leat_runpool *pool = f->serve ? leat__serve_pool(f->serve) : NULL;
-  bool long_one = leat_count(&v->stats->row_ns) * f->rows > IN_PLACE_NS;
-  if (!f->status && pool && long_one)
+  if (pool && leat_count(&v->stats->row_ns) * f->rows > IN_PLACE_NS) {
     queue(pool, f);
-  else
-    leat__infer_run(f);
+    return;
+  }
+  f->stage = LEAT_STAGE_RUN;
+  leat__infer_run(f);
 }

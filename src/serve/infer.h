@@ -18,7 +18,8 @@ struct leat_infer {
   leat_values *values;    // by input
   leat_tensor **in, **out;
   int64_t rows;
-  int64_t queued_ns, read_ns;  // when it was submitted; how long reading took
+  leat_stage stage;  // what is being done
+  int64_t stage_ns;  // since when, by leat_clock_ns
   leat_status status;
   leat_error err;  // where status says so
   bool shed;       // because too many wait
@@ -32,9 +33,10 @@ struct leat_infer {
 // Takes over the hold of the version, also when it fails (out of memory). serve and x may be NULL
 // (warm-up).
 leat_status leat_infer_new(leat_infer **out, leat_serve *serve, leat_exchange *x,
-                           leat_version *version, leat_error *err);
+                           leat_version *version, leat_error *err);  // LEAT_STAGE_READ begins
 void leat_infer_free(leat_infer *infer);  // releases the version; NULL allowed
-// Runs, or queues. Inputs are in `in`. The first call to fail sets status and err.
+// The inputs are read into `in`: runs, or queues; where reading failed (status and err say so) the
+// request is done at once. The first call to fail sets status and err.
 void leat_infer_submit(leat_infer *infer);
 int leat_infer_http_status(const leat_infer *infer);  // of its failure
 // Counts the request, once, when its answer is made.
@@ -45,8 +47,14 @@ void leat_infer_count(leat_infer *infer, leat_status status);
 leat_status leat__rows_read(leat_infer *infer,
                             bool ml_engine);         // {"instances": ...}, {"inputs": ...}
 leat_status leat__examples_read(leat_infer *infer);  // {"examples": ...}
-leat_status leat__v2_read(leat_infer *infer);        // {"inputs": [...]} and bytes
-leat_status leat__v2_grpc_read(leat_infer *infer, leat_str request);       // ModelInferRequest
+// The value of "signature_name", whose key was read; before and behind are the words around a name
+// that is none of the version's.
+leat_status leat__signature_read(leat_json *json, const leat_version *version, const char *before,
+                                 const char *behind, leat_error *err);
+// INVALID_ARGUMENT: what is wrong with a whole body, which is shown.
+leat_status leat__body_error(const leat_json *json, const char *what, leat_error *err);
+leat_status leat__v2_read(leat_infer *infer);                         // {"inputs": [...]} and bytes
+leat_status leat__v2_grpc_read(leat_infer *infer, leat_str request);  // ModelInferRequest
 leat_status leat__tfs_read_predict(leat_infer *infer, leat_str request);   // PredictRequest
 leat_status leat__tfs_read_examples(leat_infer *infer, leat_str request);  // ClassificationRequest
 
@@ -68,7 +76,8 @@ void leat_batcher_free(struct leat_batcher *batcher);        // NULL allowed
 int64_t leat_batcher_waiting(struct leat_batcher *batcher);  // rows
 // Inside: queues a request, or answers it where the queue is full; false: run it as it is.
 bool leat__batcher_take(struct leat_batcher *batcher, leat_infer *infer);
-void leat__infer_run(leat_infer *infer);  // here and now, and done
+void leat__infer_run(leat_infer *infer);                      // here and now, and done
+void leat__infer_enter(leat_infer *infer, leat_stage stage);  // the one before ends now
 leat_runpool *leat__serve_pool(leat_serve *serve);
 
 #endif

@@ -53,10 +53,10 @@ static void requests(leat_buf *out, const family *f, const leat_version *v) {
 }
 
 static void rows(leat_buf *out, const family *f, const leat_version *v) {
-  put_count(out, f->name, v, leat_count(&v->stats->rows));
+  put_count(out, f->name, v, leat_count(&v->stats->run_rows.sum));
 }
 static void runs(leat_buf *out, const family *f, const leat_version *v) {
-  put_count(out, f->name, v, leat_count(&v->stats->runs));
+  put_count(out, f->name, v, leat_histogram_count(&v->stats->run_rows));
 }
 static void queued(leat_buf *out, const family *f, const leat_version *v) {
   put_count(out, f->name, v,
@@ -97,7 +97,7 @@ static void run_time(leat_buf *out, const family *f, const leat_version *v) {
   put_histogram(out, f, v, &v->stats->run_us);
 }
 static void batches(leat_buf *out, const family *f, const leat_version *v) {
-  put_histogram(out, f, v, &v->stats->batch_rows);
+  put_histogram(out, f, v, &v->stats->run_rows);
 }
 
 static const family families[] = {

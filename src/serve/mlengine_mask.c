@@ -19,12 +19,15 @@ leat_str ml_camel(leat_arena *arena, leat_str name) {
 }
 
 // --- Masks --------------------------------------------------------------------------------------
-// "autoScaling.minNodes" is allowed where "autoScaling" is, and so is "labels.team".
+// "labels.team" is allowed by "labels.*".
 static bool is_allowed(leat_str path, const char *const *allowed) {
   for (; *allowed; allowed++) {
     leat_str name = leat_str_of(*allowed);
     if (leat_str_eq(path, name)) return true;
-    if (leat_str_starts(path, name) && path.ptr[name.len] == '.') return true;
+    if (!leat_str_ends(name, LEAT_STR(".*"))) continue;
+    leat_str holder = {name.ptr, name.len - 1};
+    if (leat_str_starts(path, holder) && path.len > holder.len)
+      return !memchr(path.ptr + holder.len, '.', path.len - holder.len);
   }
   return false;
 }

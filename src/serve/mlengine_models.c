@@ -100,6 +100,7 @@ static leat_status patch(ml_call *c, ml_paths *paths, leat_registry_model *m) {
 leat_status ml_models_patch(ml_call *c) {
   static const char *const allowed[] = {"description",
                                         "labels",
+                                        "labels.*",
                                         "defaultVersion.name",
                                         "onlinePredictionLogging",
                                         "onlinePredictionConsoleLogging",

@@ -113,7 +113,7 @@ static void note_uses(leat_mlengine_server *s, leat_models *models) {
   for (size_t i = 0; i < list.count; i++) {
     const leat_version *v = list.at[i];
     bool plain = strchr(v->model, '/') == NULL;
-    if (plain && leat_count(&v->stats->last_ms) >= since)
+    if (plain && leat_stats_last_ms(v->stats) >= since)
       leat_registry_version_used(s->registry, s->project, v->model, v->name, NULL);
   }
   leat_version_list_free(&list);

@@ -118,9 +118,19 @@ leat_status ml_versions_list(ml_call *c) {
 }
 
 leat_status ml_versions_patch(ml_call *c) {
-  static const char *const allowed[] = {
-      "description",   "labels",      "requestLoggingConfig", "autoScaling",
-      "manualScaling", "machineType", "acceleratorConfig",    NULL};
+  static const char *const allowed[] = {"description",
+                                        "machineType",
+                                        "labels",
+                                        "labels.*",
+                                        "requestLoggingConfig",
+                                        "requestLoggingConfig.*",
+                                        "autoScaling",
+                                        "autoScaling.*",
+                                        "manualScaling",
+                                        "manualScaling.*",
+                                        "acceleratorConfig",
+                                        "acceleratorConfig.*",
+                                        NULL};
   leat_registry_version v;
   leat_registry_operation op;
   ml_paths paths = {0};

@@ -119,9 +119,10 @@ bool leat_version_has_label(const leat_version *version, leat_str label);  // or
 const leat_error *leat_version_failure(const leat_version *version);
 
 // --- Running ------------------------------------------------------------------------------------
-// Runs a held version: in by input, borrowed; out by output, new dense references. Any thread.
+// Runs a held version: in by input, borrowed; out by output, new dense references. *clock: the time
+// by leat_clock_ns, before and after. Any thread.
 leat_status leat_version_run(leat_version *version, leat_tensor *const *in, leat_tensor **out,
-                             leat_error *err);
+                             int64_t *clock, leat_error *err);
 // Whether a request for that signature means this version's: its own name, "" or serving_default.
 bool leat_version_signs(const leat_version *version, leat_str signature);
 int leat_version_input(const leat_version *version, leat_str name);   // its index; -1 = none

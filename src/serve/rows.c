@@ -57,10 +57,10 @@ bool leat__json_syntax(leat_str text, leat_error *err) {
   return status != LEAT_OK;
 }
 
-static leat_status whole_error(reader *r, const char *what) {
+leat_status leat__body_error(const leat_json *json, const char *what, leat_error *err) {
   leat_buf text = {0};
-  leat_json_pretty(&text, r->json.input);
-  leat_error_set(r->err, LEAT_INVALID_ARGUMENT, "JSON Value: %.*s %s",
+  leat_json_pretty(&text, json->input);
+  leat_error_set(err, LEAT_INVALID_ARGUMENT, "JSON Value: %.*s %s",
                  (int)(text.len < 800 ? text.len : 800), text.ptr ? text.ptr : "", what);
   leat_buf_deinit(&text);
   return LEAT_INVALID_ARGUMENT;
@@ -166,7 +166,8 @@ static leat_status read_instances(reader *r) {
   leat_json_event event;
   leat_status status = leat_json_next(&r->json, &event, r->err);
   if (status) return status;
-  if (event != LEAT_JSON_ARRAY) return whole_error(r, "Excepting 'instances' to be an list/array");
+  if (event != LEAT_JSON_ARRAY)
+    return leat__body_error(&r->json, "Excepting 'instances' to be an list/array", r->err);
   bool objects = false;
   int64_t row = 0;
   for (;; row++) {
@@ -183,7 +184,7 @@ static leat_status read_instances(reader *r) {
         object ? read_object(r, row) : leat_values_value(&r->f->values[0], &r->json, event, r->err);
     if (status) return object ? status : in_element(r, row, (leat_str){0}, status);
   }
-  return row ? LEAT_OK : whole_error(r, "No values in 'instances' array");
+  return row ? LEAT_OK : leat__body_error(&r->json, "No values in 'instances' array", r->err);
 }
 
 // --- Inputs -------------------------------------------------------------------------------------
@@ -216,30 +217,35 @@ static leat_status read_inputs(reader *r) {
 }
 
 // --- Bodies -------------------------------------------------------------------------------------
-static leat_status read_signature(reader *r) {
+leat_status leat__signature_read(leat_json *json, const leat_version *v, const char *before,
+                                 const char *behind, leat_error *err) {
   leat_json_event event;
-  leat_status status = leat_json_next(&r->json, &event, r->err);
+  leat_status status = leat_json_next(json, &event, err);
   if (status) return status;
   if (event != LEAT_JSON_STRING)
-    return whole_error(r, "not formatted correctly. 'signature_name' key must be a string value.");
-  if (leat_version_signs(r->v, r->json.text)) return LEAT_OK;
-  return leat_error_set(r->err, LEAT_INVALID_ARGUMENT,
-                        r->ml_engine ? "No signature found for signature key " LEAT_STR_FMT "."
-                                     : "Serving signature name: \"" LEAT_STR_FMT
-                                       "\" not found in signature def",
-                        LEAT_STR_ARG(r->json.text));
+    return leat__body_error(
+        json, "not formatted correctly. 'signature_name' key must be a string value.", err);
+  if (leat_version_signs(v, json->text)) return LEAT_OK;
+  return leat_error_set(err, LEAT_INVALID_ARGUMENT, "%s" LEAT_STR_FMT "%s", before,
+                        LEAT_STR_ARG(json->text), behind);
 }
 
 static leat_status read_member(reader *r) {
   leat_json_event event;
   leat_str key = r->json.text;
-  if (leat_str_eq(key, LEAT_STR("signature_name"))) return read_signature(r);
+  if (leat_str_eq(key, LEAT_STR("signature_name")))
+    return r->ml_engine ? leat__signature_read(&r->json, r->v,
+                                               "No signature found for signature key ", ".", r->err)
+                        : leat__signature_read(&r->json, r->v, "Serving signature name: \"",
+                                               "\" not found in signature def", r->err);
   bool rows = leat_str_eq(key, LEAT_STR("instances"));
   if (rows || (!r->ml_engine && leat_str_eq(key, LEAT_STR("inputs")))) {
     if (r->format)
-      return whole_error(r,
-                         "Not formatted correctly expecting only one of 'inputs' or 'instances' "
-                         "keys to exist ");
+      return leat__body_error(
+          &r->json,
+          "Not formatted correctly expecting only one of 'inputs' or 'instances' "
+          "keys to exist ",
+          r->err);
     r->format = rows ? ROWS : COLUMNS;
     return rows ? read_instances(r) : read_inputs(r);
   }
@@ -251,7 +257,7 @@ static leat_status read_body(reader *r) {
   leat_json_event event;
   leat_status status = leat_json_next(&r->json, &event, r->err);
   if (status) return status;
-  if (event != LEAT_JSON_OBJECT) return whole_error(r, "Is not object");
+  if (event != LEAT_JSON_OBJECT) return leat__body_error(&r->json, "Is not object", r->err);
   while (!(status = leat_json_next(&r->json, &event, r->err)) && event == LEAT_JSON_KEY)
     if ((status = read_member(r))) return status;
   if (!status) status = leat_json_next(&r->json, &event, r->err);  // nothing may follow
@@ -363,15 +369,13 @@ static void answer_failure(leat_infer *f, int stage) {
 static void answer(leat_infer *f) {
   leat_exchange *x = f->x;
   bool ml_engine = f->kind & ML_ENGINE;
-  int stage = 2;
-  int64_t start = leat_clock_ns();
+  int stage = f->stage == LEAT_STAGE_READ ? 1 : 2;
   leat_buf_clear(&x->reply);
   if (!f->status) {
     stage = 3;
     f->status = (f->kind & FORMAT) == COLUMNS ? write_columns(f, &x->reply)
                                               : write_rows(f, &x->reply, ml_engine);
   }
-  leat_count_add(&f->version->stats->stage_ns[LEAT_STAGE_WRITE], leat_clock_ns() - start);
   leat_infer_count(f, f->status);
   if (f->status)
     answer_failure(f, stage);
@@ -390,14 +394,6 @@ void leat_serve_predict(leat_serve *serve, leat_exchange *x, leat_version *versi
   }
   f->done = answer;
   f->kind = style->ml_engine ? ML_ENGINE : 0;
-  int64_t start = leat_clock_ns();
   f->status = leat__rows_read(f, style->ml_engine);
-  f->read_ns = leat_clock_ns() - start;
-  if (!f->status) {
-    leat_infer_submit(f);
-    return;
-  }
-  leat_infer_count(f, f->status);
-  answer_failure(f, 1);
-  leat_infer_free(f);
+  leat_infer_submit(f);
 }

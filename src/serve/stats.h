@@ -11,7 +11,7 @@ enum { LEAT_HISTOGRAM_BUCKETS = 24 };
 
 typedef struct leat_histogram {
   atomic_llong buckets[LEAT_HISTOGRAM_BUCKETS];  // bucket i: up to 2^i; the last one: more
-  atomic_llong sum, count;
+  atomic_llong sum;
 } leat_histogram;
 
 // The parts of a request, in the order that they are done.
@@ -26,19 +26,20 @@ typedef enum leat_stage {
 typedef struct leat_stats {
   atomic_llong succeeded, failed;       // requests
   atomic_llong success_ns, failure_ns;  // of them, from first byte to answer
-  atomic_llong rows;                    // predicted
-  atomic_llong runs;                    // of the graph: rows / runs is the mean batch
   atomic_llong stage_ns[LEAT_STAGES];
-  atomic_llong last_ms;        // wall clock of the last request; 0 = none
+  atomic_llong last_ns;        // when the last request was answered, by leat_clock_ns; 0 = none
   atomic_llong by_status[17];  // failed ones, by leat_status
   atomic_llong row_ns;         // moving mean of what a row costs to run
-  leat_histogram latency_us, run_us, batch_rows;
+  leat_histogram latency_us, run_us;
+  leat_histogram run_rows;  // of the graph's runs; their sum: rows that were predicted
 } leat_stats;
 
 void leat_histogram_add(leat_histogram *histogram, int64_t value);
-// One request is answered.
-void leat_stats_request(leat_stats *stats, leat_status status, int64_t ns);
+// One request is answered; times by leat_clock_ns.
+void leat_stats_request(leat_stats *stats, leat_status status, int64_t started, int64_t now);
 void leat_stats_run(leat_stats *stats, int64_t rows, int64_t ns);
+int64_t leat_stats_last_ms(const leat_stats *stats);  // wall clock of the last request; 0 = none
+int64_t leat_histogram_count(const leat_histogram *histogram);
 static inline int64_t leat_count(const atomic_llong *of) {
   return atomic_load_explicit(of, memory_order_relaxed);
 }

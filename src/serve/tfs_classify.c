@@ -134,22 +134,13 @@ static leat_status read_example(reader *r, leat_example *e, leat_json_event even
   return status;
 }
 
-static leat_status whole_error(reader *r, const char *what) {
-  leat_buf text = {0};
-  leat_json_pretty(&text, r->json.input);
-  leat_error_set(r->err, LEAT_INVALID_ARGUMENT, "JSON Value: %.*s %s",
-                 (int)(text.len < 800 ? text.len : 800), text.ptr ? text.ptr : "", what);
-  leat_buf_deinit(&text);
-  return LEAT_INVALID_ARGUMENT;
-}
-
 static leat_status read_examples(reader *r) {
   leat_json_event event;
   leat_status status = leat_json_next(&r->json, &event, r->err);
   if (status) return status;
   r->seen = true;
   if (event != LEAT_JSON_ARRAY)
-    return whole_error(r, "Expecting 'examples' value to be an list/array");
+    return leat__body_error(&r->json, "Expecting 'examples' value to be an list/array", r->err);
   while (!(status = leat_json_next(&r->json, &event, r->err)) && event != LEAT_JSON_ARRAY_END) {
     leat_example e = {0};
     status = read_example(r, &e, event);
@@ -157,34 +148,24 @@ static leat_status read_examples(reader *r) {
     leat_example_deinit(&e);
     return status ? status : leat__oom(r->err, sizeof e);
   }
-  if (!status && !r->examples.count) return whole_error(r, "'examples' value is an empty array");
+  if (!status && !r->examples.count)
+    return leat__body_error(&r->json, "'examples' value is an empty array", r->err);
   return status;
-}
-
-static leat_status read_signature(reader *r) {
-  leat_json_event event;
-  leat_status status = leat_json_next(&r->json, &event, r->err);
-  if (status) return status;
-  if (event != LEAT_JSON_STRING)
-    return whole_error(r, "not formatted correctly. 'signature_name' key must be a string value.");
-  if (leat_version_signs(r->f->version, r->json.text)) return LEAT_OK;
-  return leat_error_set(r->err, LEAT_INVALID_ARGUMENT,
-                        "No signature was found with the name: " LEAT_STR_FMT,
-                        LEAT_STR_ARG(r->json.text));
 }
 
 static leat_status read_body(reader *r) {
   leat_json_event event;
   leat_status status = leat_json_next(&r->json, &event, r->err);
   if (status) return status;
-  if (event != LEAT_JSON_OBJECT) return whole_error(r, "Is not object");
+  if (event != LEAT_JSON_OBJECT) return leat__body_error(&r->json, "Is not object", r->err);
   while (!status && !(status = leat_json_next(&r->json, &event, r->err)) &&
          event == LEAT_JSON_KEY) {
     leat_str key = r->json.text;
     if (leat__is(key, "examples") && !r->seen)
       status = read_examples(r);
     else if (leat__is(key, "signature_name"))
-      status = read_signature(r);
+      status = leat__signature_read(&r->json, r->f->version,
+                                    "No signature was found with the name: ", "", r->err);
     else {
       bool context = leat__is(key, "context") && !r->context.features.count;
       status = leat_json_next(&r->json, &event, r->err);
@@ -195,8 +176,8 @@ static leat_status read_body(reader *r) {
   }
   if (!status) status = leat_json_next(&r->json, &event, r->err);
   if (!status && !r->seen)
-    status =
-        whole_error(r, "When method is classify, key 'examples' is expected and was not found");
+    status = leat__body_error(
+        &r->json, "When method is classify, key 'examples' is expected and was not found", r->err);
   return status;
 }
 
@@ -269,11 +250,6 @@ void leat__tfs_classify(leat_serve *s, leat_exchange *x, leat_version *v, bool r
   }
   f->done = answer;
   f->kind = regress ? REGRESS : 0;
-  int64_t start = leat_clock_ns();
   f->status = leat__examples_read(f);
-  f->read_ns = leat_clock_ns() - start;
-  if (f->status)
-    answer(f);
-  else
-    leat_infer_submit(f);
+  leat_infer_submit(f);
 }

@@ -146,6 +146,7 @@ static leat_status read_tensor(leat_infer *f, int i, leat_str bytes) {
     if (status == LEAT_DATA_LOSS) f->err.status = status = LEAT_INVALID_ARGUMENT;
     return leat_error_prepend(&f->err, status, "input '%s'", info->name);
   }
+  if ((status = leat_values_charge(f->x, f->in[i], &f->err))) return status;
   if (f->in[i]->dtype == info->dtype) return LEAT_OK;
   return leat_error_set(&f->err, LEAT_INVALID_ARGUMENT,
                         "Expects arg[%d] to be %s but %s is provided", i,
@@ -272,21 +273,12 @@ static leat_infer *start(leat_serve *serve, leat_exchange *x, spec *s,
   return f;
 }
 
-static void go(leat_infer *f, int64_t started) {
-  f->read_ns = leat_clock_ns() - started;
-  if (f->status)
-    f->done(f);
-  else
-    leat_infer_submit(f);
-}
-
 void leat__tfs_grpc_predict(leat_serve *serve, leat_exchange *x, leat_str request) {
-  int64_t started = leat_clock_ns();
   spec s = spec_of(request);
   leat_infer *f = start(serve, x, &s, predict_done);
   if (!f) return;
   f->status = leat__tfs_read_predict(f, request);
-  go(f, started);
+  leat_infer_submit(f);
 }
 
 // --- Examples -----------------------------------------------------------------------------------
@@ -376,14 +368,13 @@ static leat_status scores_message(leat_infer *f, leat_buf *out) {
 static void scores_done(leat_infer *f) { finish(f, scores_message); }
 
 static void run_examples(leat_serve *serve, leat_exchange *x, leat_str request, int kind) {
-  int64_t started = leat_clock_ns();
   spec s = spec_of(request);
   leat_infer *f = start(serve, x, &s, scores_done);
   if (!f) return;
   f->kind = kind;
   f->status = check_signature(f, s.signature);
   if (!f->status) f->status = leat__tfs_read_examples(f, request);
-  go(f, started);
+  leat_infer_submit(f);
 }
 
 void leat__tfs_grpc_classify(leat_serve *serve, leat_exchange *x, leat_str request) {
@@ -446,7 +437,6 @@ static leat_status read_task(leat_infer *f, multi_own *own, leat_str task, leat_
 }
 
 void leat__tfs_grpc_multi(leat_serve *serve, leat_exchange *x, leat_str request) {
-  int64_t started = leat_clock_ns();
   leat_proto p = {request, false};
   leat_proto_field g;
   spec s = {0};
@@ -464,7 +454,7 @@ void leat__tfs_grpc_multi(leat_serve *serve, leat_exchange *x, leat_str request)
   while (!f->status && leat_proto_next(&p, &g))
     if (g.number == 1 && g.wire == LEAT_WIRE_BYTES) f->status = read_task(f, own, g.bytes, s.name);
   if (!f->status) f->status = leat__tfs_read_examples(f, request);
-  go(f, started);
+  leat_infer_submit(f);
 }
 
 // --- Metadata and status ------------------------------------------------------------------------

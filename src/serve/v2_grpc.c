@@ -149,19 +149,19 @@ static void put_duration(leat_buf *out, int field, int64_t count, int64_t ns) {
 
 static void put_stats(leat_buf *out, const leat_version *v) {
   const leat_stats *s = v->stats;
-  int64_t good = leat_count(&s->succeeded);
+  int64_t good = leat_count(&s->succeeded), runs = leat_histogram_count(&s->run_rows);
   size_t at = leat_proto_begin(out, 1);
   leat_proto_bytes(out, 1, leat_str_of(v->model));
   put_number(out, 2, v);
-  leat_proto_i64(out, 3, leat_count(&s->last_ms));
-  leat_proto_i64(out, 4, leat_count(&s->rows));
-  leat_proto_i64(out, 5, leat_count(&s->runs));
+  leat_proto_i64(out, 3, leat_stats_last_ms(s));
+  leat_proto_i64(out, 4, leat_count(&s->run_rows.sum));
+  leat_proto_i64(out, 5, runs);
   size_t inner = leat_proto_begin(out, 6);
   put_duration(out, 1, good, leat_count(&s->success_ns));
   put_duration(out, 2, leat_count(&s->failed), leat_count(&s->failure_ns));
   put_duration(out, 3, good, leat_count(&s->stage_ns[LEAT_STAGE_QUEUE]));
   put_duration(out, 4, good, leat_count(&s->stage_ns[LEAT_STAGE_READ]));
-  put_duration(out, 5, leat_count(&s->runs), leat_count(&s->stage_ns[LEAT_STAGE_RUN]));
+  put_duration(out, 5, runs, leat_count(&s->stage_ns[LEAT_STAGE_RUN]));
   put_duration(out, 6, good, leat_count(&s->stage_ns[LEAT_STAGE_WRITE]));
   leat_proto_end(out, inner);
   leat_proto_end(out, at);
@@ -309,7 +309,7 @@ static int contents_field(leat_dtype dtype) {
 
 static leat_status add_bits(leat_values *v, uint64_t bits, leat_error *err) {
   size_t width = leat_dtype_bytes(v->info->dtype);
-  if (!leat_values_reserve(v, 1)) return leat__oom(err, 1);
+  if (!leat_values_reserve(v, 1)) return leat_values_no_memory(err);
   if (v->info->dtype == LEAT_DTYPE_BOOL) bits = bits != 0;
   memcpy(v->data + v->count++ * width, &bits, width);  // little-endian
   return LEAT_OK;
@@ -348,12 +348,29 @@ static leat_status read_contents(leat_values *v, leat_str bytes, leat_error *err
   return status;
 }
 
+// Parameters (a map, field `number` of the tensor) that would change what is meant.
+static leat_status check_parameters(leat_infer *f, leat_str tensor, int number) {
+  leat_proto p = {tensor, false};
+  leat_proto_field g;
+  while (leat_proto_next(&p, &g)) {
+    if (g.number != number || g.wire != LEAT_WIRE_BYTES) continue;
+    leat_str key = leat__proto_text(g.bytes, 1);
+    if (leat__is(key, "shared_memory_region"))
+      return leat_error_set(&f->err, LEAT_INVALID_ARGUMENT, "shared memory is not supported");
+    if (leat__is(key, "classification"))
+      return leat_error_set(&f->err, LEAT_INVALID_ARGUMENT,
+                            "the classification extension is not supported");
+  }
+  return LEAT_OK;
+}
+
 static leat_status read_input(leat_infer *f, leat_str bytes, const leat_str *raw) {
   input_message m;
   int i;
   if (!read_input_message(bytes, &m))
     return leat_error_set(&f->err, LEAT_INVALID_ARGUMENT, "an input is damaged");
   leat_status status = leat__v2_input(f->version, m.name, m.datatype, m.rank, m.dims, &i, &f->err);
+  if (!status) status = check_parameters(f, bytes, 4);
   if (status) return status;
   if (f->in[i])
     return leat_error_set(&f->err, LEAT_INVALID_ARGUMENT, "input '%s' already exists in request",
@@ -373,6 +390,7 @@ static leat_status read_input(leat_infer *f, leat_str bytes, const leat_str *raw
 static leat_status read_output(leat_infer *f, wanted *w, leat_str bytes) {
   int i;
   leat_status status = leat__v2_output(f->version, leat__proto_text(bytes, 1), &i, &f->err);
+  if (!status) status = check_parameters(f, bytes, 2);
   if (status) return status;
   w->outputs[i] = w->any = true;
   return LEAT_OK;
@@ -467,13 +485,11 @@ static void write_answer(const leat_infer *f, const wanted *w, leat_buf *out) {
 
 static void infer_done(leat_infer *f) {
   leat_exchange *x = f->x;
-  int64_t start = leat_clock_ns();
   if (!f->status) {
     leat_grpc_begin(x);
     write_answer(f, f->own, &x->reply);
     f->status = leat_buf_status(&x->reply, &f->err);
   }
-  leat_count_add(&f->version->stats->stage_ns[LEAT_STAGE_WRITE], leat_clock_ns() - start);
   leat_infer_count(f, f->status);
   leat_grpc_send(x, f->status, f->status ? f->err.message : NULL);
   leat_infer_free(f);
@@ -483,7 +499,6 @@ void leat__v2_grpc_infer(leat_serve *s, leat_exchange *x, leat_str request) {
   leat_version *v;
   leat_infer *f;
   leat_error err;
-  int64_t start = leat_clock_ns();
   leat_status status = find(s, request, &v, &err);
   if (!status) status = leat_infer_new(&f, s, x, v, &err);
   if (status) {
@@ -492,9 +507,5 @@ void leat__v2_grpc_infer(leat_serve *s, leat_exchange *x, leat_str request) {
   }
   f->done = infer_done;
   f->status = leat__v2_grpc_read(f, request);
-  f->read_ns = leat_clock_ns() - start;
-  if (f->status)
-    infer_done(f);
-  else
-    leat_infer_submit(f);
+  leat_infer_submit(f);
 }

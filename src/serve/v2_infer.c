@@ -399,10 +399,8 @@ static leat_status write_answer(leat_infer *f, const request *q, leat_buf *out, 
 static void answer(leat_infer *f) {
   leat_exchange *x = f->x;
   size_t header = 0;
-  int64_t start = leat_clock_ns();
   leat_buf_clear(&x->reply);
   if (!f->status) f->status = write_answer(f, f->own, &x->reply, &header);
-  leat_count_add(&f->version->stats->stage_ns[LEAT_STAGE_WRITE], leat_clock_ns() - start);
   leat_infer_count(f, f->status);
   if (f->status)
     leat_serve_error(x, leat_infer_http_status(f), f->err.message);
@@ -425,11 +423,6 @@ void leat__v2_infer(leat_serve *s, leat_exchange *x, leat_version *v) {
     return;
   }
   f->done = answer;
-  int64_t start = leat_clock_ns();
   f->status = leat__v2_read(f);
-  f->read_ns = leat_clock_ns() - start;
-  if (f->status)
-    answer(f);
-  else
-    leat_infer_submit(f);
+  leat_infer_submit(f);
 }

@@ -117,20 +117,20 @@ static void put_duration(leat_json_writer *w, const char *key, int64_t count, in
 
 static void put_stats(leat_json_writer *w, const leat_version *v) {
   const leat_stats *s = v->stats;
-  int64_t good = leat_count(&s->succeeded);
+  int64_t good = leat_count(&s->succeeded), runs = leat_histogram_count(&s->run_rows);
   leat_json_open(w, '{');
   put_text(w, "name", v->model);
   put_version(w, "version", v);
-  put_number(w, "last_inference", leat_count(&s->last_ms));
-  put_number(w, "inference_count", leat_count(&s->rows));
-  put_number(w, "execution_count", leat_count(&s->runs));
+  put_number(w, "last_inference", leat_stats_last_ms(s));
+  put_number(w, "inference_count", leat_count(&s->run_rows.sum));
+  put_number(w, "execution_count", runs);
   leat_json_key(w, LEAT_STR("inference_stats"));
   leat_json_open(w, '{');
   put_duration(w, "success", good, leat_count(&s->success_ns));
   put_duration(w, "fail", leat_count(&s->failed), leat_count(&s->failure_ns));
   put_duration(w, "queue", good, leat_count(&s->stage_ns[LEAT_STAGE_QUEUE]));
   put_duration(w, "compute_input", good, leat_count(&s->stage_ns[LEAT_STAGE_READ]));
-  put_duration(w, "compute_infer", leat_count(&s->runs), leat_count(&s->stage_ns[LEAT_STAGE_RUN]));
+  put_duration(w, "compute_infer", runs, leat_count(&s->stage_ns[LEAT_STAGE_RUN]));
   put_duration(w, "compute_output", good, leat_count(&s->stage_ns[LEAT_STAGE_WRITE]));
   put_duration(w, "cache_hit", 0, 0);
   put_duration(w, "cache_miss", 0, 0);

@@ -9,8 +9,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void leat_values_init(leat_values *v, const leat_tensor_info *info) {
-  *v = (leat_values){.info = info, .rank = -1, .stamp = -1};
+enum { CHARGED_FROM = 16384 };  // bytes: what is smaller is as good as the body's own
+
+void leat_values_init(leat_values *v, const leat_tensor_info *info, leat_exchange *x) {
+  *v = (leat_values){.info = info, .x = x, .rank = -1, .stamp = -1};
+}
+
+leat_status leat_values_no_memory(leat_error *err) {
+  return leat_error_set(err, LEAT_RESOURCE_EXHAUSTED, "the server is out of memory for requests");
+}
+
+leat_status leat_values_charge(leat_exchange *x, const leat_tensor *t, leat_error *err) {
+  size_t bytes = (size_t)t->count * leat_dtype_bytes(t->dtype);
+  if (t->dtype == LEAT_DTYPE_STRING) bytes += (size_t)((const int64_t *)t->data)[t->count];
+  if (!x || bytes < CHARGED_FROM || leat_exchange_charge(x, bytes)) return LEAT_OK;
+  return leat_values_no_memory(err);
+}
+
+// Whether so many bytes may be held in all.
+static bool charge(leat_values *v, size_t bytes) {
+  if (!v->x || bytes < CHARGED_FROM || bytes <= v->charged) return true;
+  if (!leat_exchange_charge(v->x, bytes - v->charged)) return false;
+  v->charged = bytes;
+  return true;
 }
 
 void leat_values_deinit(leat_values *v) {
@@ -25,7 +46,7 @@ bool leat_values_reserve(leat_values *v, size_t more) {
   if (v->room - v->count >= more) return true;
   size_t width = leat_dtype_bytes(v->info->dtype), room = v->room ? 2 * v->room : 4;
   if (room < v->count + more) room = v->count + more;
-  if (room > ((size_t)1 << 40) / width) return false;
+  if (room > ((size_t)1 << 40) / width || !charge(v, room * width + v->bytes.cap)) return false;
   char *data = leat__realloc(v->data, (room + 1) * width);
   if (!data) return false;
   if (!v->data && is_string(v)) memset(data, 0, width);
@@ -35,7 +56,9 @@ bool leat_values_reserve(leat_values *v, size_t more) {
 }
 
 leat_status leat_values_add_string(leat_values *v, leat_str s, leat_error *err) {
-  if (!leat_values_reserve(v, 1)) return leat__oom(err, s.len);
+  if (!leat_values_reserve(v, 1)) return leat_values_no_memory(err);
+  size_t room = v->bytes.len + s.len > v->bytes.cap ? 2 * (v->bytes.len + s.len) : v->bytes.cap;
+  if (!charge(v, v->room * sizeof(int64_t) + room)) return leat_values_no_memory(err);
   leat_buf_str(&v->bytes, s);
   ((int64_t *)(void *)v->data)[++v->count] = (int64_t)v->bytes.len;
   return leat_buf_status(&v->bytes, err);
@@ -196,7 +219,7 @@ leat_status leat_values_scalar(leat_values *v, leat_json *json, leat_json_event 
     if (event != LEAT_JSON_STRING) return type_error(v, json, event, err);
     return leat_values_add_string(v, json->text, err);
   }
-  if (!leat_values_reserve(v, 1)) return leat__oom(err, 1);
+  if (!leat_values_reserve(v, 1)) return leat_values_no_memory(err);
   if (dtype == LEAT_DTYPE_BOOL) {
     if (event != LEAT_JSON_TRUE && event != LEAT_JSON_FALSE) return type_error(v, json, event, err);
     v->data[v->count++] = event == LEAT_JSON_TRUE;
@@ -384,7 +407,7 @@ leat_status leat_values_raw(leat_values *v, leat_str bytes, leat_error *err) {
     return leat_error_set(err, LEAT_INVALID_ARGUMENT,
                           "%zu bytes are not a whole number of %s for input '%s'", bytes.len,
                           leat_dtype_v2_name(v->info->dtype), v->info->name);
-  if (!leat_values_reserve(v, bytes.len / width)) return leat__oom(err, bytes.len);
+  if (!leat_values_reserve(v, bytes.len / width)) return leat_values_no_memory(err);
   if (bytes.len) memcpy(v->data + v->count * width, bytes.ptr, bytes.len);
   for (size_t i = 0; v->info->dtype == LEAT_DTYPE_BOOL && i < bytes.len; i++)
     v->data[v->count + i] = v->data[v->count + i] != 0;
@@ -399,8 +422,8 @@ leat_status leat_values_tensor(leat_values *v, int rank, const int64_t *dims, le
     return leat_error_set(err, LEAT_INVALID_ARGUMENT,
                           "input '%s' has %zu elements, its shape wants %lld", v->info->name,
                           v->count, (long long)count);
-  if (!leat_values_reserve(v, 1)) return leat__oom(err, 1);
-  if (is_string(v) && !leat_buf_reserve(&v->bytes, 1)) return leat__oom(err, 1);
+  if (!leat_values_reserve(v, 1)) return leat_values_no_memory(err);
+  if (is_string(v) && !leat_buf_reserve(&v->bytes, 1)) return leat_values_no_memory(err);
   return leat_tensor_wrap(out, v->info->dtype, rank, dims, NULL, v->data, v->bytes.ptr, NULL, NULL,
                           err);
 }

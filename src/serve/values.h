@@ -7,12 +7,15 @@
 #define LEAT_SERVE_VALUES_H
 
 #include "formats/json.h"
+#include "net/server.h"
 #include "serve/models.h"
 
 typedef struct leat_values {  // zero-initialised is empty
   const leat_tensor_info *info;
   char *data;          // elements; of strings: where each ends, behind a first zero
   size_t count, room;  // elements
+  size_t charged;      // bytes that x was charged
+  leat_exchange *x;    // whose memory it is; NULL: nobody's
   leat_buf bytes;      // of strings
   int rank;            // of one value; -1 while there is none
   int64_t dims[LEAT_MAX_RANK];
@@ -20,10 +23,14 @@ typedef struct leat_values {  // zero-initialised is empty
   int64_t stamp;   // the reader's: the row that it was last in
 } leat_values;
 
-void leat_values_init(leat_values *v, const leat_tensor_info *info);
+void leat_values_init(leat_values *v, const leat_tensor_info *info, leat_exchange *x);
 void leat_values_deinit(leat_values *v);
-// Room for `more` elements; false: no memory.
+// Room for `more` elements; false: no memory, or not so much for requests.
 bool leat_values_reserve(leat_values *v, size_t more);
+// RESOURCE_EXHAUSTED, in the words of the server's other buffers.
+leat_status leat_values_no_memory(leat_error *err);
+// Charges x (NULL: nobody) for a tensor that was made of its body.
+leat_status leat_values_charge(leat_exchange *x, const leat_tensor *tensor, leat_error *err);
 leat_status leat_values_add_string(leat_values *v, leat_str s, leat_error *err);
 
 // One element of the info's type from an event of the parser, which is at a scalar.

@@ -138,14 +138,15 @@ static leat_status make_dense(leat_tensor **t, leat_error *err) {
 }
 
 leat_status leat_version_run(leat_version *v, leat_tensor *const *in, leat_tensor **out,
-                             leat_error *err) {
+                             int64_t *clock, leat_error *err) {
   leat_exec *exec;
   leat_status status = take_exec(v->runner, &exec, err);
   if (status) return status;
-  int64_t start = leat_clock_ns();
+  int64_t start = *clock;
   status = leat_exec_run(exec, leat_model_state(v->loaded), in, v->input_count, out, err);
   int64_t rows = v->input_count && v->inputs[0].batched && in[0]->rank ? in[0]->dims[0] : 1;
-  if (!status) leat_stats_run(v->stats, rows, leat_clock_ns() - start);
+  *clock = leat_clock_ns();
+  if (!status) leat_stats_run(v->stats, rows, *clock - start);
   put_exec(v->runner, exec);
   for (int i = 0; !status && i < v->output_count; i++) status = make_dense(&out[i], err);
   for (int i = 0; status && i < v->output_count; i++) {

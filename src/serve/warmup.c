@@ -19,11 +19,9 @@ static leat_status run_one(leat_version *v, leat_str log, leat_error *err) {
   leat_status status = leat_infer_new(&f, NULL, NULL, v, err);
   if (status) return status;
   f->done = done;
-  status = leat__tfs_read_predict(f, request);
-  if (!status) {
-    leat_infer_submit(f);
-    status = f->status;
-  }
+  f->status = leat__tfs_read_predict(f, request);
+  leat_infer_submit(f);
+  status = f->status;
   if (status && err) *err = f->err;
   leat_infer_free(f);
   return status;

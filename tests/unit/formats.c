@@ -109,6 +109,44 @@ static void json_takes_plain_numbers(void) {
   }
 }
 
+// Numbers in a list are read the quick way: it gives what the C library does for each, also beside
+// the middle of two f32s and where digits are more than an f64 holds.
+static void json_numbers_are_nearest(void) {
+  enum { COUNT = 64 };
+  static char text[COUNT * 40 + 80];
+  for (int round = 0; round < 3000; round++) {
+    float want[COUNT], got[COUNT];
+    size_t at = 0;
+    text[at++] = '[';
+    for (int i = 0; i < COUNT; i++) {
+      char number[40];
+      uint32_t bits = (uint32_t)(draw() % 0x7F000000);
+      float f = round % 3 ? (float)(int32_t)draw() * 0x1p-31f : 0;
+      if (!f) memcpy(&f, &bits, 4);
+      double d = (double)f;
+      if (round % 2) d += (double)(nextafterf(f, INFINITY) - f) / 2;  // the middle
+      snprintf(number, sizeof number, round % 5 == 4 ? "%.*f" : "%.*g", (int)(draw() % 19), d);
+      if (strlen(number) > 30) snprintf(number, sizeof number, "%d", (int)(draw() % 2000) - 1000);
+      want[i] = strtof(number, NULL);
+      at += (size_t)snprintf(text + at, sizeof text - at, round & 8 ? "%s, " : "%s,", number);
+    }
+    memset(text + at, '1', 70);  // behind the last comma
+    leat_json json;
+    leat_json_event event;
+    leat_error err;
+    leat_json_init(&json, (leat_str){text, at + 70}, "t");
+    CHECK_OK(leat_json_next(&json, &event, &err));
+    for (int i = 0; i < COUNT; i++) {
+      if (leat_json_take_f32(&json, &got[i], 1)) continue;
+      CHECK_OK(leat_json_next(&json, &event, &err));
+      CHECK(event == LEAT_JSON_NUMBER && leat_parse_f32(json.text, &got[i]));
+    }
+    for (int i = 0; i < COUNT; i++)
+      CHECK_MSG(memcmp(&got[i], &want[i], 4) == 0, "%d of %s: %a", i, text, (double)got[i]);
+    leat_json_deinit(&json);
+  }
+}
+
 static void numbers_are_nearest(void) {
   // 1 + 2^-24 is the middle of two f32s: a hair above must round up, the middle itself to even.
   float f;
@@ -394,6 +432,7 @@ int main(int argc, char **argv) {
       {"numbers_are_nearest", numbers_are_nearest},
       {"numbers_are_shortest", numbers_are_shortest},
       {"json_takes_plain_numbers", json_takes_plain_numbers},
+      {"json_numbers_are_nearest", json_numbers_are_nearest},
       {"numbers_ignore_the_locale", numbers_ignore_the_locale},
       {"csv_edges", csv_edges},
       {"known_hashes", known_hashes},
