@@ -45,7 +45,7 @@ static leat_data_class class_of(leat_str plugin) {
 }
 
 // The plugin and class of a series by its first value.
-static void describe(leat_run *run, leat_series *s, const leat_value *v) {
+static void describe(leat_run *run, leat_series *s, const leat_event_value *v) {
   static const struct {
     const char *plugin;
     leat_data_class data_class;
@@ -71,7 +71,7 @@ static void describe(leat_run *run, leat_series *s, const leat_value *v) {
     s->data_class = class_of(s->plugin);
 }
 
-static leat_series *new_series(leat_run *run, leat_str tag, const leat_value *v) {
+static leat_series *new_series(leat_run *run, leat_str tag, const leat_event_value *v) {
   leat_series *s = leat_arena_alloc(&run->arena, sizeof *s);
   leat_map_entry *entry;
   if (!s || tag.len > LEAT_TAG_MAX) return NULL;
@@ -141,7 +141,7 @@ typedef struct taking {
   uint32_t file;
 } taking;
 
-static void take(void *context, const leat_value *v) {
+static void take(void *context, const leat_event_value *v) {
   taking *t = context;
   leat_run *run = t->run;
   leat_str tag = v->kind == LEAT_VALUE_GRAPH ? LEAT_STR("__run_graph__") : v->tag;

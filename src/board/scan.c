@@ -4,7 +4,7 @@
 
 #include "formats/proto.h"
 
-bool leat_scan_value(leat_str message, leat_value *v) {
+bool leat_scan_value(leat_str message, leat_event_value *v) {
   static const leat_value_kind kinds[] = {[4] = LEAT_VALUE_IMAGE,
                                           [5] = LEAT_VALUE_HISTOGRAM,
                                           [6] = LEAT_VALUE_AUDIO,
@@ -29,8 +29,8 @@ bool leat_scan_value(leat_str message, leat_value *v) {
   return !p.damaged;
 }
 
-static bool take_summary(leat_str summary, leat_value *v,
-                         void (*take)(void *context, const leat_value *v), void *context) {
+static bool take_summary(leat_str summary, leat_event_value *v,
+                         void (*take)(void *context, const leat_event_value *v), void *context) {
   leat_proto p = {summary, false};
   leat_proto_field f;
   while (leat_proto_next(&p, &f)) {
@@ -41,7 +41,7 @@ static bool take_summary(leat_str summary, leat_value *v,
   return !p.damaged;
 }
 
-static bool take_tagged(leat_str message, leat_value *v) {
+static bool take_tagged(leat_str message, leat_event_value *v) {
   leat_proto p = {message, false};
   leat_proto_field f;
   while (leat_proto_next(&p, &f)) {
@@ -52,7 +52,7 @@ static bool take_tagged(leat_str message, leat_value *v) {
   return !p.damaged;
 }
 
-static bool take_session(leat_str message, leat_value *v) {
+static bool take_session(leat_str message, leat_event_value *v) {
   leat_proto p = {message, false};
   leat_proto_field f;
   while (leat_proto_next(&p, &f))
@@ -61,9 +61,9 @@ static bool take_session(leat_str message, leat_value *v) {
   return !p.damaged;
 }
 
-bool leat_scan_event(leat_str event, void (*take)(void *context, const leat_value *v),
+bool leat_scan_event(leat_str event, void (*take)(void *context, const leat_event_value *v),
                      void *context) {
-  leat_value v = {0};
+  leat_event_value v = {0};
   leat_proto p = {event, false};
   leat_proto_field f;
   leat_str what = {0};

@@ -18,7 +18,7 @@ typedef enum leat_value_kind {
   LEAT_VALUE_VERSION,       // body: "brain.Event:2"
 } leat_value_kind;
 
-typedef struct leat_value {
+typedef struct leat_event_value {
   double wall;
   int64_t step;
   leat_value_kind kind;
@@ -26,7 +26,7 @@ typedef struct leat_value {
   leat_str tag;
   leat_str body;      // the message of that kind
   leat_str metadata;  // a SummaryMetadata; "" without one
-} leat_value;
+} leat_event_value;
 
 typedef struct leat_metadata {
   leat_str plugin, content, display_name, description;
@@ -35,10 +35,10 @@ typedef struct leat_metadata {
 
 // Calls take for each value of the event, and once for an event without any (kind NONE, no tag).
 // false: the message is damaged; what stood before the damage may have been taken.
-bool leat_scan_event(leat_str event, void (*take)(void *context, const leat_value *v),
+bool leat_scan_event(leat_str event, void (*take)(void *context, const leat_event_value *v),
                      void *context);
 // A message Summary.Value; wall and step stay as they are.
-bool leat_scan_value(leat_str message, leat_value *v);
+bool leat_scan_value(leat_str message, leat_event_value *v);
 bool leat_scan_metadata(leat_str message, leat_metadata *m);
 // The number of a rank-0 TensorProto of floats, doubles or integers. false: it is none.
 bool leat_scan_scalar(leat_str tensor, float *out);
