@@ -65,6 +65,7 @@ static inline bool leat__eq(leat_str s, const char *text) {
 
 // --- Answers, file by file: NULL-ended tables of what they know ---------------------------------
 extern const leat_route leat__routes_own[], leat__routes_core[], leat__routes_scalars[],
-    leat__routes_page[], leat__routes_tensors[], leat__routes_media[], leat__routes_timeseries[];
+    leat__routes_page[], leat__routes_tensors[], leat__routes_media[], leat__routes_timeseries[],
+    leat__routes_graphs[];
 
 #endif
