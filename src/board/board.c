@@ -16,6 +16,7 @@ static leat_str decode(leat_arena *arena, leat_str text) {
   char *own = leat_arena_str(arena, text);
   size_t length = text.len;
   if (!own || !leat_url_decode(own, &length, true)) return (leat_str){0};
+  own[length] = 0;
   return (leat_str){own, length};
 }
 
