@@ -15,6 +15,8 @@ const command *const commands[] = {
     &command_graph,
     &command_compile,
     &command_ckpt,
+    &command_board,
+    &command_runs,
     &command_serve,
     &command_models,
     &command_versions,
