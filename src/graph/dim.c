@@ -3,8 +3,9 @@
 //
 // A dim >= 0 is its own value; a negative one is ~slot of the graph's expression table. Sums are
 // kept as a constant plus coefficient * base terms ordered by base; products as a coefficient times
-// factors ordered by slot; a coefficient is distributed over a sum. Everything is a small tree of
-// two-operand expressions built in that order.
+// factors ordered by slot, where a sum of several factors has no common divisor left in it; a
+// coefficient is distributed over a sum alone. Everything is a small tree of two-operand
+// expressions built in that order.
 #include "graph/graph_impl.h"
 
 #include <inttypes.h>
@@ -89,21 +90,6 @@ typedef struct factors {
   int count;
 } factors;
 
-static void split_factors(const leat_graph *graph, leat_dim dim, factors *f) {
-  int64_t value;
-  if (is_constant(graph, dim, &value)) {
-    f->coef = sat_mul(f->coef, value);
-  } else if (is_op(graph, dim, DIM_MUL)) {
-    leat_dim_expr expr = *leat__dim_expr(graph, dim);
-    split_factors(graph, expr.a, f);
-    split_factors(graph, expr.b, f);
-  } else if (f->count < MAX_TERMS) {
-    int i = f->count++;
-    for (; i > 0 && f->at[i - 1] < dim; i--) f->at[i] = f->at[i - 1];
-    f->at[i] = dim;
-  }
-}
-
 static leat_dim scale(leat_graph *graph, int64_t coef, leat_dim base) {
   if (coef == 0) return 0;
   if (coef == 1) return base;
@@ -175,6 +161,57 @@ leat_dim leat_dim_add(leat_graph *graph, leat_dim a, leat_dim b) {
   return join_terms(graph, &t);
 }
 
+// a / b where b divides every coefficient of a, or false.
+static bool divide_exactly(leat_graph *graph, leat_dim a, leat_dim b, leat_dim *out) {
+  if (b <= 0) return a == b && (*out = 1, true);
+  terms t = {0};
+  split_terms(graph, a, 1, &t);
+  bool exact = t.constant % b == 0;
+  t.constant /= b;
+  for (int i = 0; i < t.count; i++) {
+    exact = exact && t.coef[i] % b == 0;
+    t.coef[i] /= b;
+  }
+  if (exact) *out = join_terms(graph, &t);
+  return exact;
+}
+
+static void add_factor(factors *f, leat_dim dim) {
+  if (f->count == MAX_TERMS) return;
+  int i = f->count++;
+  for (; i > 0 && f->at[i - 1] < dim; i--) f->at[i] = f->at[i - 1];
+  f->at[i] = dim;
+}
+
+// Of a sum's coefficients and constant.
+static int64_t common_divisor(const leat_graph *graph, leat_dim sum) {
+  terms t = {0};
+  split_terms(graph, sum, 1, &t);
+  int64_t divisor = t.constant;
+  for (int i = 0; i < t.count; i++)
+    for (int64_t b = t.coef[i], r; b; b = r) r = divisor % b, divisor = b;
+  return divisor < 0 ? -divisor : divisor;
+}
+
+static void split_factors(leat_graph *graph, leat_dim dim, factors *f) {
+  int64_t value;
+  if (is_constant(graph, dim, &value)) {
+    f->coef = sat_mul(f->coef, value);
+  } else if (is_op(graph, dim, DIM_MUL)) {
+    leat_dim_expr expr = *leat__dim_expr(graph, dim);
+    split_factors(graph, expr.a, f);
+    split_factors(graph, expr.b, f);
+  } else if (is_op(graph, dim, DIM_ADD)) {
+    int64_t divisor = common_divisor(graph, dim);
+    leat_dim rest = dim;
+    if (divisor > 1 && divide_exactly(graph, dim, divisor, &rest))
+      f->coef = sat_mul(f->coef, divisor);
+    add_factor(f, rest);
+  } else {
+    add_factor(f, dim);
+  }
+}
+
 leat_dim leat_dim_mul(leat_graph *graph, leat_dim a, leat_dim b) {
   factors f = {.coef = 1};
   split_factors(graph, a, &f);
@@ -195,21 +232,6 @@ static int64_t floordiv(int64_t a, int64_t b) {
 }
 static int64_t ceildiv(int64_t a, int64_t b) {
   return b ? a / b + (a % b != 0 && (a < 0) == (b < 0)) : 0;
-}
-
-// a / b where b divides every coefficient of a, or false.
-static bool divide_exactly(leat_graph *graph, leat_dim a, leat_dim b, leat_dim *out) {
-  if (b <= 0) return a == b && (*out = 1, true);
-  terms t = {0};
-  split_terms(graph, a, 1, &t);
-  bool exact = t.constant % b == 0;
-  t.constant /= b;
-  for (int i = 0; i < t.count; i++) {
-    exact = exact && t.coef[i] % b == 0;
-    t.coef[i] /= b;
-  }
-  if (exact) *out = join_terms(graph, &t);
-  return exact;
 }
 
 leat_dim leat_dim_floordiv(leat_graph *graph, leat_dim a, leat_dim b) {

@@ -538,6 +538,66 @@ static void simplified_relus_keep_their_gradient(void) {
   leat_graph_free(g);
 }
 
+// The scan of a loss and that of its gradient become one, whose unread rows are gone.
+static void simplified_scans_run_once(void) {
+  leat_error err = {0};
+  leat_graph *g = NULL;
+  CHECK_OK(leat_graph_new(&g, &err));
+  leat_type row = {LEAT_DTYPE_F64, S(4)};
+  leat_builder *b = leat_builder_new(g, NULL);
+  leat_value h = (leat_input(b, "t", i64_scalar), leat_input(b, "h", row)),
+             x = leat_input(b, "x", row), w = leat_input(b, "w", row);
+  leat_output(b, "h", leat_tanh(b, leat_add(b, leat_mul(b, h, w), x)));
+  leat_func *body = NULL, *raw = NULL, *simple = NULL;
+  CHECK_OK(leat_builder_finish(b, &body, &err));
+  b = leat_builder_new(g, "raw");
+  leat_value xs = leat_input(b, "xs", (leat_type){LEAT_DTYPE_F64, S(3, 4)}),
+             weights = leat_input(b, "w", row), args[] = {weights, xs, weights}, out;
+  leat_scan(b, body, args, 3, 1, 1, 3, false, &out);
+  leat_gradient dw;
+  leat_gradients(b, &out, NULL, 1, &weights, 1, false, &dw);
+  leat_output(b, "y", out);
+  leat_output(b, "dw", dw.dense);
+  CHECK_OK(leat_builder_finish(b, &raw, &err));
+  CHECK_OK(leat_func_simplify(raw, "simple", &simple, &err));
+  int scans = 0, rows = 0;
+  for (int i = 0; simple && i < simple->node_count; i++)
+    if (simple->nodes[i]->op == LEAT_OP_scan) {
+      scans++;
+      rows += simple->nodes[i]->output_count - (int)simple->nodes[i]->attrs[1].i;
+    }
+  CHECK(scans == 2);
+  CHECK(rows == 2);  // the carries and their tanh; not the gradient of xs
+  double values[12] = {0.5, -1, 2, 0.25, 1, 1.5, -0.5, 3, 0, -2, 0.75, 1},
+         weight[4] = {1, -0.5, 0.25, 2};
+  leat_tensor *in[2] = {NULL}, *want[2] = {NULL}, *got[2] = {NULL};
+  CHECK_OK(leat_tensor_copy_of(&in[0], LEAT_DTYPE_F64, 2, (int64_t[]){3, 4}, values, &err));
+  CHECK_OK(leat_tensor_copy_of(&in[1], LEAT_DTYPE_F64, 1, (int64_t[]){4}, weight, &err));
+  run(raw, in, 2, want);
+  run(simple, in, 2, got);
+  for (int i = 0; i < 2; i++) {
+    CHECK(got[i] && want[i] && leat_bits_equal(got[i], want[i]));
+    leat_tensor_unref(in[i]);
+    leat_tensor_unref(want[i]);
+    leat_tensor_unref(got[i]);
+  }
+  leat_graph_free(g);
+}
+
+// Equal means identical, in whatever order a product is taken.
+static void products_of_dims_have_one_form(void) {
+  leat_error err = {0};
+  leat_graph *g = NULL;
+  CHECK_OK(leat_graph_new(&g, &err));
+  leat_dim n = leat_dim_symbol(g, "n", 0), one = leat_dim_add(g, n, 1), two = leat_dim_add(g, n, 2);
+  leat_dim left = leat_dim_mul(g, leat_dim_mul(g, one, two), 20),
+           right = leat_dim_mul(g, one, leat_dim_mul(g, two, 20));
+  CHECK(left == right);
+  CHECK(leat_dim_mul(g, leat_dim_mul(g, 4, one), leat_dim_mul(g, 5, two)) == left);
+  CHECK(leat_dim_mul(g, two, 20) == leat_dim_add(g, leat_dim_mul(g, n, 20), 40));
+  leat_graph_free(g);
+}
+
 static void text_round_trips(void) {
   for (int k = 0; k < CASES; k++) {
     const op_case *c = &cases[k];
@@ -603,6 +663,8 @@ int main(int argc, char **argv) {
       {"gradients_match_differences", gradients_match_differences},
       {"every_rule_has_a_case", every_rule_has_a_case},
       {"simplified_relus_keep_their_gradient", simplified_relus_keep_their_gradient},
+      {"simplified_scans_run_once", simplified_scans_run_once},
+      {"products_of_dims_have_one_form", products_of_dims_have_one_form},
       {"text_round_trips", text_round_trips},
       {"bad_operands_are_named", bad_operands_are_named},
   };
