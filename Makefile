@@ -42,10 +42,13 @@ verify: all
 interop: all
 	@python3 tests/interop/run.py $(BUILD)
 
+web:
+	@cd web/board && npm ci --silent --no-audit --no-fund --ignore-scripts && npm run --silent build
+
 install: all
 	@meson install -C $(BUILD)
 
 clean:
 	@rm -rf $(BUILD) build-*
 
-.PHONY: all check demo lint fmt peers bench soak fuzz verify interop install clean
+.PHONY: all check demo lint fmt peers bench soak fuzz verify interop web install clean
