@@ -15,6 +15,7 @@ const command *const commands[] = {
     &command_graph,
     &command_compile,
     &command_ckpt,
+    &command_board,
     &command_serve,
     &command_models,
     &command_versions,

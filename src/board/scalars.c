@@ -1,0 +1,141 @@
+// TensorBoard's API for scalars.
+// SPDX-License-Identifier: Apache-2.0
+#include "board/board_impl.h"
+#include "formats/number.h"
+
+#include <math.h>
+
+enum { N = LEAT_BLOCK_POINTS, POINT_TEXT = 128 };
+
+// --- Points as text -----------------------------------------------------------------------------
+static size_t put_number(char *at, double value, bool quoted) {
+  if (isfinite(value)) {
+    size_t n = leat_format_f64(at, value);
+    if (!memchr(at, '.', n) && !memchr(at, 'e', n)) at[n++] = '.', at[n++] = '0';
+    return n;
+  }
+  const char *name = isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity";
+  if (!quoted) name = isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+  size_t n = strlen(name), q = quoted;
+  if (quoted) at[0] = at[n + 1] = '"';
+  memcpy(at + q, name, n);
+  return n + 2 * q;
+}
+
+static void put_point(leat_buf *out, const leat_point *p, bool csv, bool first) {
+  if (!leat_buf_reserve(out, POINT_TEXT)) return;
+  char *at = out->ptr + out->len;
+  if (!csv && !first) *at++ = ',', *at++ = ' ';
+  if (!csv) *at++ = '[';
+  at += put_number(at, p->wall, !csv);
+  *at++ = ',';
+  if (!csv) *at++ = ' ';
+  at += leat_format_i64(at, p->step);
+  *at++ = ',';
+  if (!csv) *at++ = ' ';
+  at += put_number(at, (double)p->value, !csv);
+  if (csv)
+    *at++ = '\r', *at++ = '\n';
+  else
+    *at++ = ']';
+  out->len = (size_t)(at - out->ptr);
+}
+
+// The index of the i-th of `kept` among `count`: evenly spread, the last one always.
+static size_t spread(size_t i, size_t kept, size_t count) {
+  return kept < 2 ? count - 1
+                  : (size_t)((double)i * (double)(count - 1) / (double)(kept - 1) + 0.5);
+}
+
+void leat__write_points(const leat_points *points, int64_t most, bool csv, leat_buf *out) {
+  leat_point part[N];
+  size_t count = leat_points_count(points), got;
+  if (csv)
+    leat_buf_c(out, "Wall time,Step,Value\r\n");
+  else
+    leat_buf_char(out, '[');
+  if (most > 0 && count > (size_t)most)
+    for (size_t i = 0; i < (size_t)most; i++) {
+      leat_points_read(points, spread(i, (size_t)most, count), 1, part);
+      put_point(out, part, csv, i == 0);
+    }
+  else
+    for (size_t at = 0; (got = leat_points_read(points, at, N, part)); at += got)
+      for (size_t i = 0; i < got; i++) put_point(out, &part[i], csv, at + i == 0);
+  if (!csv) leat_buf_char(out, ']');
+  if (out->ptr) out->ptr[out->len] = 0;
+}
+
+// --- Answers ------------------------------------------------------------------------------------
+static bool is_scalar(const leat_series *s) {
+  return s->data_class == LEAT_CLASS_SCALAR && leat__eq(s->plugin, "scalars") &&
+         leat_points_count(&s->points);
+}
+
+static void answer_tags(leat_board *b, leat_exchange *x) { leat__board_tags(b, x, "scalars"); }
+
+static void answer_scalars(leat_board *b, leat_exchange *x) {
+  leat_arena arena = {0};
+  leat_str name = leat__board_param(x, &arena, "run"), tag = leat__board_param(x, &arena, "tag");
+  bool csv = leat__eq(leat__board_param(x, &arena, "format"), "csv");
+  leat_run *run = leat_store_run(b->store, name);
+  bool found = false;
+  if (run) {
+    leat_store_want(b->store, run);
+    leat_run_read(run);
+    const leat_series *s = leat_run_series(run, tag);
+    found = s && is_scalar(s);
+    if (found) leat__write_points(&s->points, b->options.samples.scalars, csv, &x->reply);
+    leat_run_unlock(run);
+  }
+  if (!found)
+    leat__board_fail(x, 404,
+                     "Not found: No scalar data for run='" LEAT_STR_FMT "', tag='" LEAT_STR_FMT "'",
+                     LEAT_STR_ARG(name), LEAT_STR_ARG(tag));
+  else
+    leat__board_bytes(x, csv ? "text/csv" : "application/json", (leat_str){0});
+  leat_arena_deinit(&arena);
+}
+
+typedef struct multirun {
+  leat_board *b;
+  leat_str tag;
+  leat_json_writer w;
+} multirun;
+
+static void write_run(void *context, leat_str name) {
+  multirun *m = context;
+  leat_run *run = leat_store_run(m->b->store, name);
+  if (!run) return;
+  leat_store_want(m->b->store, run);
+  leat_run_read(run);
+  const leat_series *s = leat_run_series(run, m->tag);
+  if (s && is_scalar(s)) {
+    leat_json_key(&m->w, name);
+    leat__write_points(&s->points, m->b->options.samples.scalars, false, m->w.out);
+    m->w.comma = true;
+    m->w.after_key = false;
+  }
+  leat_run_unlock(run);
+}
+
+static void answer_multirun(leat_board *b, leat_exchange *x) {
+  leat_arena arena = {0};
+  multirun m = {b, leat__board_param(x, &arena, "tag"), {.out = &x->reply}};
+  if (!m.tag.ptr)
+    leat__board_fail(x, 400, "tag must be specified");
+  else {
+    leat_json_open(&m.w, '{');
+    leat__board_params(x, &arena, "runs", write_run, &m);
+    leat_json_close(&m.w, '}');
+    leat__board_json(x);
+  }
+  leat_arena_deinit(&arena);
+}
+
+const leat_route leat__routes_scalars[] = {
+    {"GET", "/data/plugin/scalars/tags", answer_tags},
+    {"GET", "/data/plugin/scalars/scalars", answer_scalars},
+    {"POST", "/data/plugin/scalars/scalars_multirun", answer_multirun},
+    {0},
+};
