@@ -24,6 +24,7 @@ export interface Run {
   name: string;
   start: number; // seconds since 1970
   points: number;
+  gone?: boolean; // deleted; its number stays taken
 }
 export interface TagInfo {
   tag: string;

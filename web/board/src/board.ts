@@ -75,14 +75,16 @@ export function isTicked(name: string): boolean {
   return view.runs.only === view.runs.names.has(name);
 }
 
+/** The numbers of the runs that are there and pass the filter. */
+export function matchingRuns(): number[] {
+  const wanted = view.runFilter ? regex(view.runFilter) : null;
+  return tags.runs.map((_, i) => i).filter((i) => !tags.runs[i]!.gone && (!wanted || wanted.test(tags.runs[i]!.name)));
+}
+
 /** The numbers of the runs that are ticked and pass the filter. */
 export function visibleRuns(): number[] {
   if (visible) return visible;
-  const wanted = view.runFilter ? regex(view.runFilter) : null;
-  visible = [];
-  tags.runs.forEach((run, i) => {
-    if (isTicked(run.name) && (!wanted || wanted.test(run.name))) visible!.push(i);
-  });
+  visible = matchingRuns().filter((i) => isTicked(tags.runs[i]!.name));
   return visible;
 }
 

@@ -52,7 +52,7 @@ class DistributionCard implements Card {
   private draw(): void {
     const start = this.wire[0]?.[0] ?? 0;
     const x = this.wire.map(([wall, step]) => (view.x === "step" ? step : view.x === "wall" ? wall : wall - start));
-    const row = (q: number): number[] => this.wire.map(([, , quantiles]) => quantiles[q]![1]);
+    const row = (q: number): number[] => this.wire.map(([, , quantiles]) => Number(quantiles[q]![1]));
     const color = colors.ofRun(this.run, board.runName(this.run));
     const areas: Area[] = BANDS.map(([low, high, label, alpha], i) => ({ key: i, label, color, alpha, x, low: row(low), high: row(high), middle: i === BANDS.length - 1 ? row(4) : null }));
     const kinds = { step: ["count", "step"], relative: ["duration", "after"], wall: ["clock", "at"] } as const;

@@ -9,7 +9,7 @@ import { tool } from "./toolbar";
 import * as tooltip from "./tooltip";
 import type * as api from "./api";
 
-type Bucket = [number, number, number]; // left, right, count
+type Bucket = [number, number, number]; // left, right, count; infinite ends come as strings
 type Wire = [number, number, Bucket[]][]; // wall time, step, buckets
 
 interface Histogram extends Step {
@@ -59,7 +59,7 @@ class HistogramCard extends StepCard<Histogram> {
 
   protected async load(signal: AbortSignal): Promise<Histogram[]> {
     const wire = await fetchTag<Wire>("histograms", "histograms", this.tag, this.run, { max: SHOWN }, signal);
-    const steps = wire.filter(([, , buckets]) => buckets.length > 0).map(([wall_time, step, buckets]) => ({ wall_time, step, buckets }));
+    const steps = wire.filter(([, , buckets]) => buckets.length > 0).map(([wall_time, step, buckets]) => ({ wall_time, step, buckets: buckets.map((b) => b.map(Number) as Bucket) }));
     const ends = steps.flatMap((s) => s.buckets.filter((b) => b[2] > 0).flatMap(([left, right]) => [left, right])).filter(Number.isFinite);
     this.low = ends.reduce((a, b) => Math.min(a, b), Infinity);
     this.high = ends.reduce((a, b) => Math.max(a, b), -Infinity);

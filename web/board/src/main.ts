@@ -11,14 +11,17 @@ import { runList } from "./runs";
 import { audio } from "./audio";
 import { custom } from "./custom";
 import { distributions } from "./distributions";
+import { graph } from "./graph";
 import { histograms } from "./histograms";
+import { hparams } from "./hparams";
 import { images } from "./images";
+import { models } from "./models";
 import { pr } from "./pr";
 import { scalars } from "./scalars";
 import { text } from "./text";
 import { startTheme, turnTheme } from "./theme";
 
-const PAGES: Page[] = [scalars, histograms, distributions, images, audio, text, pr, custom];
+const PAGES: Page[] = [scalars, histograms, distributions, images, audio, text, pr, graph, hparams, custom, models];
 
 const tagsCame = board.refreshTags();
 const stateCame = board.refreshState();
@@ -124,7 +127,7 @@ function layout(): void {
 }
 
 function start(): void {
-  const empty = board.tags.runs.length === 0 && !board.state?.registry;
+  const empty = board.tags.runs.every((run) => run.gone) && !board.state?.registry;
   if (empty) {
     current?.shown.destroy();
     current = null;

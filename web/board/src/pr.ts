@@ -45,7 +45,11 @@ class PrCard implements Card {
     const query = new URLSearchParams({ tag: this.info.tag });
     for (const name of wanted) query.append("run", name);
     try {
-      this.runs = wanted.length ? await api.json(`data/plugin/pr_curves/pr_curves?${query}`) : {};
+      this.runs = wanted.length ? await api.json<Record<string, PrStep[]>>(`data/plugin/pr_curves/pr_curves?${query}`) : {};
+      for (const step of Object.values(this.runs).flat()) {
+        step.precision = step.precision.map(Number); // "NaN" comes as a string
+        step.recall = step.recall.map(Number);
+      }
       this.draw();
     } catch {
       // the next change asks again

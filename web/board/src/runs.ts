@@ -1,10 +1,9 @@
 // The list of runs: a filter, a tick and a colour for each; one alone; the run under the pointer stands out in every chart.
 // SPDX-License-Identifier: Apache-2.0
-import { choose, hover, isTicked, listenTo, solo, tags, tick, view, visibleRuns } from "./board";
+import { choose, hover, isTicked, listenTo, matchingRuns, solo, tags, tell, tick, view, visibleRuns } from "./board";
 import * as colors from "./colors";
 import { debounce, h, iconButton, regex } from "./dom";
 import { count } from "./format";
-import { tell } from "./board";
 
 const natural = new Intl.Collator("en", { numeric: true });
 
@@ -30,20 +29,19 @@ export function runList(host: HTMLElement): void {
   const wrong = h("p", { class: "wrong", hidden: true }, "This is not a regular expression yet.");
   all.addEventListener("change", () => {
     const pass = matching();
-    const names = new Set(tags.runs.filter((run) => isTicked(run.name)).map((run) => run.name));
+    const there = tags.runs.filter((run) => !run.gone);
+    const names = new Set(there.filter((run) => isTicked(run.name)).map((run) => run.name));
     for (const i of pass) {
       if (all.checked) names.add(tags.runs[i]!.name);
       else names.delete(tags.runs[i]!.name);
     }
-    if (names.size === tags.runs.length) choose({ runs: { only: false, names: new Set() } });
+    if (names.size === there.length) choose({ runs: { only: false, names: new Set() } });
     else choose({ runs: { only: true, names } });
   });
   host.append(h("div", { class: "run-head" }, filter, wrong, h("label", { class: "all" }, all, "Runs", told)), list);
 
   function matching(): number[] {
-    const wanted = view.runFilter ? regex(view.runFilter) : null;
-    const indices = tags.runs.map((_, i) => i).filter((i) => !wanted || wanted.test(tags.runs[i]!.name));
-    return indices.sort((a, b) => natural.compare(tags.runs[a]!.name, tags.runs[b]!.name));
+    return matchingRuns().sort((a, b) => natural.compare(tags.runs[a]!.name, tags.runs[b]!.name));
   }
 
   function row(i: number): HTMLElement {
@@ -70,7 +68,8 @@ export function runList(host: HTMLElement): void {
     const ticked = pass.filter((i) => isTicked(tags.runs[i]!.name)).length;
     all.checked = ticked > 0 && ticked === pass.length;
     all.indeterminate = ticked > 0 && ticked < pass.length;
-    told.textContent = shown === tags.runs.length ? count(shown, "run") : `${shown} of ${count(tags.runs.length, "run")}`;
+    const there = tags.runs.filter((run) => !run.gone).length;
+    told.textContent = shown === there ? count(shown, "run") : `${shown} of ${count(there, "run")}`;
     for (const li of list.children) {
       const name = tags.runs[Number((li as HTMLElement).dataset["run"])]?.name;
       const box = li.querySelector<HTMLInputElement>("input[type=checkbox]");
@@ -81,7 +80,7 @@ export function runList(host: HTMLElement): void {
   let names = "";
   listenTo((news) => {
     if (news.has("tags")) {
-      const now = tags.runs.map((run) => run.name).join("\n");
+      const now = tags.runs.map((run) => (run.gone ? "" : run.name)).join("\n");
       if (now !== names) draw();
       names = now;
     }
