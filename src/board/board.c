@@ -202,8 +202,9 @@ static bool may_ask(leat_board *b, leat_exchange *x) {
 }
 
 // --- Dispatch -----------------------------------------------------------------------------------
-static const leat_route *const tables[] = {leat__routes_own, leat__routes_core,
-                                           leat__routes_scalars, leat__routes_page};
+static const leat_route *const tables[] = {
+    leat__routes_own,   leat__routes_core,       leat__routes_scalars, leat__routes_tensors,
+    leat__routes_media, leat__routes_timeseries, leat__routes_graphs,  leat__routes_page};
 
 static const leat_route *find_route(leat_str path, leat_str method, bool *other_method) {
   bool head = leat__eq(method, "HEAD");

@@ -46,6 +46,7 @@ void leat__board_bytes(leat_exchange *x, const char *type, leat_str bytes);
 void leat__board_number(leat_json_writer *w, double value);
 // Markdown as HTML that holds no script; in an arena. Without the library: its text, escaped.
 leat_str leat__markdown(leat_arena *arena, leat_str text);
+leat_str leat__escaped(leat_arena *arena, leat_str text);  // text as HTML
 
 void leat__board_listen(leat_board *board, leat_exchange *x);  // answers with the stream of changes
 void leat__board_loading(leat_board *board, leat_json_writer *w);  // how far reading is
@@ -64,6 +65,7 @@ static inline bool leat__eq(leat_str s, const char *text) {
 
 // --- Answers, file by file: NULL-ended tables of what they know ---------------------------------
 extern const leat_route leat__routes_own[], leat__routes_core[], leat__routes_scalars[],
-    leat__routes_page[];
+    leat__routes_page[], leat__routes_tensors[], leat__routes_media[], leat__routes_timeseries[],
+    leat__routes_graphs[];
 
 #endif

@@ -1,14 +1,9 @@
 // TensorBoard's core API, and the page.
 // SPDX-License-Identifier: Apache-2.0
-#include "board/board_impl.h"
 #include "board/page.h"
+#include "board/values.h"
 
 #include <stdio.h>
-
-static void key_str(leat_json_writer *w, const char *key, leat_str value) {
-  leat_json_key(w, leat_str_of(key));
-  leat_json_string(w, value);
-}
 
 static leat_str title(const leat_board *b) {
   return leat_str_of(b->options.window_title ? b->options.window_title : "");
@@ -17,11 +12,11 @@ static leat_str title(const leat_board *b) {
 static void answer_environment(leat_board *b, leat_exchange *x) {
   leat_json_writer w = {.out = &x->reply};
   leat_json_open(&w, '{');
-  key_str(&w, "version", LEAT_STR(LEAT_VERSION));
-  key_str(&w, "data_location", leat_str_of(leat_store_logdir(b->store)));
-  key_str(&w, "window_title", title(b));
-  key_str(&w, "experiment_name", (leat_str){0});
-  key_str(&w, "experiment_description", (leat_str){0});
+  leat__key_str(&w, "version", LEAT_STR(LEAT_VERSION));
+  leat__key_str(&w, "data_location", leat_str_of(leat_store_logdir(b->store)));
+  leat__key_str(&w, "window_title", title(b));
+  leat__key_str(&w, "experiment_name", (leat_str){0});
+  leat__key_str(&w, "experiment_description", (leat_str){0});
   leat_json_key(&w, LEAT_STR("creation_time"));
   leat_json_i64(&w, 0);
   leat_json_close(&w, '}');
@@ -31,7 +26,7 @@ static void answer_environment(leat_board *b, leat_exchange *x) {
 static void answer_one(leat_exchange *x, const char *key, leat_str value) {
   leat_json_writer w = {.out = &x->reply};
   leat_json_open(&w, '{');
-  key_str(&w, key, value);
+  leat__key_str(&w, key, value);
   leat_json_close(&w, '}');
   leat__board_json(x);
 }
@@ -109,7 +104,7 @@ static void answer_plugins(leat_board *b, leat_exchange *x) {
     leat_json_open(&w, '{');
     leat_json_key(&w, LEAT_STR("enabled"));
     leat_json_bool(&w, has_data(b, p));
-    key_str(&w, "tab_name", leat_str_of(p->title));
+    leat__key_str(&w, "tab_name", leat_str_of(p->title));
     leat_json_close(&w, '}');
   }
   leat_json_close(&w, '}');
@@ -134,9 +129,9 @@ void leat__board_tags(leat_board *b, leat_exchange *x, const char *plugin) {
       any = true;
       leat_json_key(&w, s->tag);
       leat_json_open(&w, '{');
-      key_str(&w, "displayName", s->display_name);
-      key_str(&w, "description",
-              s->description.len ? leat__markdown(&arena, s->description) : (leat_str){0});
+      leat__key_str(&w, "displayName", s->display_name);
+      leat__key_str(&w, "description",
+                    s->description.len ? leat__markdown(&arena, s->description) : (leat_str){0});
       leat_json_close(&w, '}');
     }
     if (any) leat_json_close(&w, '}');

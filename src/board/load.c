@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "board/store_impl.h"
 #include "formats/crc32c.h"
+#include "formats/proto.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -141,6 +142,26 @@ typedef struct taking {
   uint32_t file;
 } taking;
 
+// How many strings a value of images, sounds or the like has: the rows of its tensor.
+static int32_t items_of(const leat_series *s, const leat_event_value *v) {
+  leat_proto p = {v->body, false}, shape, size;
+  leat_proto_field f, dim, of;
+  int64_t rows = -1, strings = 0;
+  if (s->data_class != LEAT_CLASS_BLOBS) return 0;
+  if (v->kind != LEAT_VALUE_TENSOR) return v->kind == LEAT_VALUE_IMAGE ? 3 : 1;
+  while (leat_proto_next(&p, &f)) {
+    strings += f.number == 8;
+    if (f.number != 2 || f.wire != LEAT_WIRE_BYTES) continue;
+    shape = (leat_proto){f.bytes, false};
+    if (!leat_proto_next(&shape, &dim) || dim.wire != LEAT_WIRE_BYTES) continue;
+    size = (leat_proto){dim.bytes, false};
+    while (leat_proto_next(&size, &of))
+      if (of.number == 1) rows = (int64_t)of.bits;
+  }
+  if (rows < 0 || rows > strings) rows = strings;
+  return rows < INT32_MAX ? (int32_t)rows : INT32_MAX;
+}
+
 static void take(void *context, const leat_event_value *v) {
   taking *t = context;
   leat_run *run = t->run;
@@ -168,6 +189,8 @@ static void take(void *context, const leat_event_value *v) {
                     .kind = (uint64_t)v->kind,
                     .length = (uint32_t)v->body.len,
                     .file = t->file};
+  blob.items = items_of(s, v);
+  if (blob.items > s->longest) s->longest = blob.items;
   put_blob(t->store, run, s, &blob);
 }
 

@@ -79,6 +79,15 @@ static void filter(leat_str html, leat_buf *out) {
   }
 }
 
+leat_str leat__escaped(leat_arena *arena, leat_str text) {
+  leat_buf html = {0};
+  put_escaped(&html, text);
+  char *own = html.failed ? NULL : leat_arena_str(arena, leat_buf_view(&html));
+  leat_str result = {own, own ? html.len : 0};
+  leat_buf_deinit(&html);
+  return result;
+}
+
 leat_str leat__markdown(leat_arena *arena, leat_str text) {
   leat_buf html = {0}, clean = {0};
   pthread_once(&once, open_library);

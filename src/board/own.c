@@ -1,31 +1,18 @@
 // The board's own API: state, tags, curves, downloads, and the stream of changes.
 // SPDX-License-Identifier: Apache-2.0
-#include "board/board_impl.h"
 #include "board/curve.h"
+#include "board/values.h"
 #include "formats/number.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-static void key_i64(leat_json_writer *w, const char *key, int64_t value) {
-  leat_json_key(w, leat_str_of(key));
-  leat_json_i64(w, value);
-}
-static void key_str(leat_json_writer *w, const char *key, leat_str value) {
-  leat_json_key(w, leat_str_of(key));
-  leat_json_string(w, value);
-}
-static void key_bool(leat_json_writer *w, const char *key, bool value) {
-  leat_json_key(w, leat_str_of(key));
-  leat_json_bool(w, value);
-}
-
 // --- State --------------------------------------------------------------------------------------
 static void write_notice(void *context, const leat_notice *n) {
   leat_json_writer *w = context;
   leat_json_open(w, '{');
-  key_str(w, "path", leat_str_of(n->path));
-  key_str(w, "text", leat_str_of(n->text));
+  leat__key_str(w, "path", leat_str_of(n->path));
+  leat__key_str(w, "text", leat_str_of(n->text));
   leat_json_close(w, '}');
 }
 
@@ -34,9 +21,9 @@ static void answer_state(leat_board *b, leat_exchange *x) {
   leat_json_writer w = {.out = &x->reply};
   double interval = o->store.reload_interval;
   leat_json_open(&w, '{');
-  key_i64(&w, "revision", leat_store_revision(b->store));
-  key_str(&w, "title", leat_str_of(o->window_title ? o->window_title : "Leat board"));
-  key_str(&w, "logdir", leat_str_of(leat_store_logdir(b->store)));
+  leat__key_i64(&w, "revision", leat_store_revision(b->store));
+  leat__key_str(&w, "title", leat_str_of(o->window_title ? o->window_title : "Leat board"));
+  leat__key_str(&w, "logdir", leat_str_of(leat_store_logdir(b->store)));
   leat_json_key(&w, LEAT_STR("reload_interval"));
   leat_json_f64(&w, interval == 0 ? 5 : interval);
   leat_json_key(&w, LEAT_STR("loading"));
@@ -45,9 +32,9 @@ static void answer_state(leat_board *b, leat_exchange *x) {
   leat_json_open(&w, '[');
   leat_store_notices(b->store, write_notice, &w);
   leat_json_close(&w, ']');
-  key_i64(&w, "points", leat_store_points(b->store));
-  key_bool(&w, "token_needed", o->token != NULL);
-  key_bool(&w, "registry", o->registry != NULL);
+  leat__key_i64(&w, "points", leat_store_points(b->store));
+  leat__key_bool(&w, "token_needed", o->token != NULL);
+  leat__key_bool(&w, "registry", o->registry != NULL);
   leat_json_close(&w, '}');
   leat__board_json(x);
 }
@@ -89,10 +76,10 @@ static void write_tags(leat_json_writer *w, const tag_list *list, leat_arena *ar
   for (size_t i = 0; i < list->tags.count; i++) {
     const tag_entry *t = &list->tags.at[i];
     leat_json_open(w, '{');
-    key_str(w, "tag", t->tag);
-    key_str(w, "name", t->name.len ? t->name : t->tag);
-    key_str(w, "description",
-            t->description.len ? leat__markdown(arena, t->description) : (leat_str){0});
+    leat__key_str(w, "tag", t->tag);
+    leat__key_str(w, "name", t->name.len ? t->name : t->tag);
+    leat__key_str(w, "description",
+                  t->description.len ? leat__markdown(arena, t->description) : (leat_str){0});
     leat_json_key(w, LEAT_STR("runs"));
     leat_json_open(w, '[');
     for (size_t k = 0; k < t->runs.count; k++) leat_json_i64(w, t->runs.at[k]);
@@ -130,9 +117,9 @@ static void write_graph(all_tags *a, const leat_run *run) {
   }
   if (!graph && !keras && !any) return;
   leat_json_open(w, '{');
-  key_i64(w, "run", run->id);
-  key_bool(w, "graph", graph);
-  key_bool(w, "keras", keras);
+  leat__key_i64(w, "run", run->id);
+  leat__key_bool(w, "graph", graph);
+  leat__key_bool(w, "keras", keras);
   leat_json_key(w, LEAT_STR("run_metadata"));
   leat_json_open(w, '[');
   for (const leat_series *s = run->first; s; s = s->next)
@@ -146,11 +133,11 @@ static void write_graph(all_tags *a, const leat_run *run) {
 static void collect_run(all_tags *a, leat_run *run) {
   leat_run_read(run);
   leat_json_open(&a->w_runs, '{');
-  key_str(&a->w_runs, "name", leat_str_of(run->name));
+  leat__key_str(&a->w_runs, "name", leat_str_of(run->name));
   leat_json_key(&a->w_runs, LEAT_STR("start"));
   leat_json_f64(&a->w_runs, run->start);
-  key_i64(&a->w_runs, "points", run->points);
-  if (atomic_load(&run->gone)) key_bool(&a->w_runs, "gone", true);
+  leat__key_i64(&a->w_runs, "points", run->points);
+  if (atomic_load(&run->gone)) leat__key_bool(&a->w_runs, "gone", true);
   leat_json_close(&a->w_runs, '}');
   for (const leat_series *s = run->first; s; s = s->next) {
     a->hparams |= leat__eq(s->plugin, "hparams");
@@ -177,7 +164,7 @@ static void answer_tags(leat_board *b, leat_exchange *x) {
   a.w_runs.out = &a.runs;
   a.w_graphs.out = &a.graphs;
   leat_json_open(&w, '{');
-  key_i64(&w, "revision", leat_store_revision(b->store));
+  leat__key_i64(&w, "revision", leat_store_revision(b->store));
   leat_run **runs = leat_store_runs(b->store, &count);
   leat_json_open(&a.w_runs, '[');
   leat_json_open(&a.w_graphs, '[');
@@ -190,8 +177,8 @@ static void answer_tags(leat_board *b, leat_exchange *x) {
   for (int i = 0; i < SHOWN; i++) write_tags(&w, &a.lists[i], &a.arena);
   leat_json_key(&w, LEAT_STR("graphs"));
   leat_json_raw(&w, leat_buf_view(&a.graphs));
-  key_bool(&w, "hparams", a.hparams);
-  key_bool(&w, "custom_scalars", a.custom);
+  leat__key_bool(&w, "hparams", a.hparams);
+  leat__key_bool(&w, "custom_scalars", a.custom);
   leat_json_key(&w, LEAT_STR("other"));
   leat_json_open(&w, '{');
   for (int i = SHOWN; i < LISTS; i++) write_tags(&w, &a.lists[i], &a.arena);
@@ -475,7 +462,7 @@ static void answer_point(leat_board *b, leat_exchange *x) {
     leat_run_unlock(run);
     leat_json_writer w = {.out = &x->reply};
     leat_json_open(&w, '{');
-    key_i64(&w, "step", p.step);
+    leat__key_i64(&w, "step", p.step);
     leat_json_key(&w, LEAT_STR("wall"));
     leat__board_number(&w, p.wall);
     leat_json_key(&w, LEAT_STR("value"));

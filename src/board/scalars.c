@@ -1,6 +1,6 @@
 // TensorBoard's API for scalars.
 // SPDX-License-Identifier: Apache-2.0
-#include "board/board_impl.h"
+#include "board/values.h"
 #include "formats/number.h"
 
 #include <math.h>
@@ -41,12 +41,6 @@ static void put_point(leat_buf *out, const leat_point *p, bool csv, bool first) 
   out->len = (size_t)(at - out->ptr);
 }
 
-// The index of the i-th of `kept` among `count`: evenly spread, the last one always.
-static size_t spread(size_t i, size_t kept, size_t count) {
-  return kept < 2 ? count - 1
-                  : (size_t)((double)i * (double)(count - 1) / (double)(kept - 1) + 0.5);
-}
-
 void leat__write_points(const leat_points *points, int64_t most, bool csv, leat_buf *out) {
   leat_point part[N];
   size_t count = leat_points_count(points), got;
@@ -56,7 +50,7 @@ void leat__write_points(const leat_points *points, int64_t most, bool csv, leat_
     leat_buf_char(out, '[');
   if (most > 0 && count > (size_t)most)
     for (size_t i = 0; i < (size_t)most; i++) {
-      leat_points_read(points, spread(i, (size_t)most, count), 1, part);
+      leat_points_read(points, leat__spread(i, (size_t)most, count), 1, part);
       put_point(out, part, csv, i == 0);
     }
   else

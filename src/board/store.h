@@ -41,6 +41,7 @@ typedef struct leat_blob {  // where a value is
   uint64_t kind : 8;  // leat_value_kind: what message its bytes are
   uint32_t length;
   uint32_t file;  // of the run
+  int32_t items;  // strings in it; of other values 0
 } leat_blob;
 
 struct leat_series {
@@ -49,6 +50,7 @@ struct leat_series {
   leat_str plugin, content, display_name, description;
   leat_points points;  // of scalars
   LEAT_VEC(leat_blob) blobs;
+  int32_t longest;     // the most items of one of them
   leat_series *after;  // which came next last time
   leat_series *next;   // of the run, in order of first appearance
 };
