@@ -35,6 +35,9 @@ export function tell(what: string[], runs: ReadonlySet<number> | null = null): v
   for (const listener of [...listeners]) listener(news);
 }
 
+/** Orders names as people do: step2 before step10. */
+export const natural = new Intl.Collator("en", { numeric: true });
+
 // ---- the view and the address
 
 const write = debounce(120, () => {
@@ -128,6 +131,7 @@ export function refreshTags(): Promise<void> {
     .then((answer) => {
       const other = answer.revision !== tags.revision || !tags.revision;
       tags = { ...NO_TAGS, ...answer };
+      for (const kind of ["scalars", "histograms", "images", "text", "pr_curves", "audio"] as const) tags[kind].sort((a, b) => natural.compare(a.tag, b.tag));
       if (other) tell(["tags"]);
     })
     .finally(() => {

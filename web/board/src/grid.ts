@@ -32,7 +32,9 @@ export function groupOf(tag: string): string {
   return slash > 0 ? tag.slice(0, slash) : "other";
 }
 
-export function shortName(tag: string): string {
+/** A tag's own name for people, else what stands behind its first slash. */
+export function titleOf({ tag, name }: { tag: string; name: string }): string {
+  if (name && name !== tag) return name;
   const slash = tag.indexOf("/");
   return slash > 0 ? tag.slice(slash + 1) : tag;
 }

@@ -18,6 +18,11 @@ const waiting = new Set<Client>();
 const underway = new Map<Client, Batch>();
 let first = true;
 
+/** Says on the page whether curves are under way: for tests, and for whoever waits with a script. */
+function busy(): void {
+  document.documentElement.toggleAttribute("data-busy", waiting.size + underway.size > 0);
+}
+
 interface Batch {
   stop: AbortController;
   clients: Set<Client>; // who still wants the answer
@@ -35,12 +40,14 @@ function leave(client: Client): void {
 export function want(client: Client, refresh = false): void {
   if (!refresh) leave(client);
   waiting.add(client);
+  busy();
   flush();
 }
 
 export function forget(client: Client): void {
   waiting.delete(client);
   leave(client);
+  busy();
 }
 
 const flush = perFrame(() => {
@@ -101,5 +108,6 @@ async function ask(width: number, clients: Client[]): Promise<void> {
     if (!batch.stop.signal.aborted) for (const client of batch.clients) client.fail(error as Error);
   }
   for (const client of batch.clients) underway.delete(client);
+  busy();
   if ([...waiting].some((client) => batch.clients.has(client))) flush();
 }

@@ -116,6 +116,7 @@ function turn(): void {
   bar.replaceChildren();
   content.replaceChildren();
   content.className = `content page-${page.id}`;
+  document.body.dataset["page"] = page.id;
   current = { page, shown: page.mount(content, bar) };
   drawTabs();
   if (view.page !== page.id) choose({ page: page.id });

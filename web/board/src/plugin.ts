@@ -25,7 +25,7 @@ export function fetchTag<T>(kind: string, what: string, tag: string, run: number
 /** One card for each tag and visible run (and sample), grouped by tag; a tag with no visible run is left out. */
 export function itemsOf(infos: api.TagInfo[], make: (info: api.TagInfo, run: number, sample: number) => Card): Item[] {
   const wanted = view.tagFilter ? regex(view.tagFilter) : null;
-  const visible = visibleRuns();
+  const visible = [...visibleRuns()].sort((a, b) => board.natural.compare(board.runName(a), board.runName(b)));
   const items: Item[] = [];
   for (const info of infos) {
     if (wanted && !wanted.test(info.tag)) continue;

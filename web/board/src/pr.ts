@@ -7,7 +7,7 @@ import { frame, type Card } from "./card";
 import { Chart } from "./chart";
 import * as colors from "./colors";
 import { regex } from "./dom";
-import { Grid, groupOf, shortName } from "./grid";
+import { Grid, groupOf, titleOf } from "./grid";
 import type { Page } from "./page";
 import type { Curve } from "./paint";
 import { linkTool, type Step } from "./plugin";
@@ -26,7 +26,7 @@ class PrCard implements Card {
   private own = 1; // where the slider stands when it is not linked: 0 = first, 1 = last
 
   constructor(private readonly info: api.TagInfo) {
-    this.root = frame({ id: `pr_curves:${info.tag}`, title: info.name || shortName(info.tag), description: info.description, body: [this.chart.root, this.slider.root] });
+    this.root = frame({ id: `pr_curves:${info.tag}`, title: titleOf(info), description: info.description, body: [this.chart.root, this.slider.root] });
   }
 
   destroy(): void {

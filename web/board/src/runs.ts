@@ -1,11 +1,9 @@
 // The list of runs: a filter, a tick and a colour for each; one alone; the run under the pointer stands out in every chart.
 // SPDX-License-Identifier: Apache-2.0
-import { choose, hover, isTicked, listenTo, matchingRuns, solo, tags, tell, tick, view, visibleRuns } from "./board";
+import { choose, hover, isTicked, listenTo, matchingRuns, natural, solo, tags, tell, tick, view, visibleRuns } from "./board";
 import * as colors from "./colors";
 import { debounce, h, iconButton, regex } from "./dom";
 import { count } from "./format";
-
-const natural = new Intl.Collator("en", { numeric: true });
 
 function swatch(run: number, name: string): HTMLElement {
   const input = h("input", { type: "color", class: "swatch", value: colors.ofRun(run, name), "aria-label": `Colour of ${name}`, title: "Colour (double click: the first one)" });

@@ -7,7 +7,7 @@ import { frame, menu, type Card } from "./card";
 import { Chart, type AxisKind, type Plot } from "./chart";
 import * as colors from "./colors";
 import { debounce, h, icon, iconButton, press, regex, segmented } from "./dom";
-import { Grid, groupOf, shortName, type Item } from "./grid";
+import { Grid, groupOf, titleOf, type Item } from "./grid";
 import { forget, want, type Client } from "./loader";
 import type { Page } from "./page";
 import type { Area, Curve } from "./paint";
@@ -170,6 +170,7 @@ class ScalarCard implements Card, Client {
     const what = areas.length ? `${areas.length} bands` : `${curves.length} curves`;
     this.chart.show(plot, `${this.root.getAttribute("aria-label") ?? ""}: ${what} over ${view.x}`);
     this.root.dataset["drawn"] = String(curves.length + areas.length);
+    this.root.dataset["last"] = String(wanted.reduce((last, w) => Math.max(last, this.have.get(w.key)?.lastX ?? -Infinity), -Infinity));
     if (curves.length + areas.length && !performance.getEntriesByName("first-chart").length) performance.mark("first-chart");
     if (!wanted.length) this.note.textContent = "No visible run has this tag.";
     if (!wanted.length) this.note.hidden = false;
@@ -204,7 +205,7 @@ function items(): Item[] {
   }
   const card = (info: api.TagInfo, group: string): Item => {
     const id = group === "" ? `pin:${info.tag}` : `scalars:${info.tag}`;
-    const title = group === "" ? info.tag : info.name || shortName(info.tag);
+    const title = group === "" ? info.tag : titleOf(info);
     return { id, group, make: () => new ScalarCard(id, title, info.description, () => [tags.scalars.find((t) => t.tag === info.tag) ?? { ...info, runs: [] }], info.tag) };
   };
   for (const tag of view.pins) if (byTag.has(tag)) all.push(card(byTag.get(tag)!, ""));

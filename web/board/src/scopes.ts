@@ -6,7 +6,7 @@ export interface GraphNode {
   op: string;
   device: string;
   inputs: string[]; // "a", "a:1", "^control"
-  shapes?: ((number | null)[] | null)[];
+  shapes?: (string | (number | null)[] | null)[]; // of its outputs: "?x100" or [null, 100]
   attrs?: Record<string, string>;
 }
 export interface Cost {
@@ -95,8 +95,9 @@ export function addCosts(root: Scope, byName: Map<string, Scope>, stats: { name:
 }
 
 /** "?×100", "scalar", "" where nothing is known. */
-export function shapeText(shape: (number | null)[] | null | undefined): string {
-  if (!shape) return "";
+export function shapeText(shape: string | (number | null)[] | null | undefined): string {
+  if (shape === null || shape === undefined) return "";
+  if (typeof shape === "string") return shape.replaceAll("x", "×");
   return shape.length ? shape.map((d) => (d === null || d < 0 ? "?" : d)).join("×") : "scalar";
 }
 
