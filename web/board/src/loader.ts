@@ -13,7 +13,7 @@ export interface Client {
   fail: (error: Error) => void;
 }
 
-const BATCH = 512; // entries a request
+const BATCH = 160; // entries a request
 const waiting = new Set<Client>();
 const underway = new Map<Client, Batch>();
 let first = true;
@@ -56,7 +56,7 @@ const flush = perFrame(() => {
   const groups = new Map<number, Client[]>();
   for (const client of clients) {
     waiting.delete(client);
-    const width = first ? client.width() : Math.ceil(client.width() / 40) * 40;
+    const width = first ? client.width() : Math.ceil(client.width() / 20) * 20;
     groups.set(width, [...(groups.get(width) ?? []), client]);
   }
   for (const [width, members] of groups) {

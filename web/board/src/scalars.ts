@@ -15,6 +15,7 @@ import { tagFilter, toggle, tool, type Tool } from "./toolbar";
 import type { XKind } from "./view";
 
 const LINES = 40; // above so many runs a chart shows bands
+const GHOSTS = 12; // up to so many curves the points before smoothing are drawn faintly, too
 const DASHES: number[][] = [[], [6, 3], [2, 2], [8, 3, 2, 3]];
 const AXES: Record<XKind, [AxisKind, string]> = { step: ["count", "step"], relative: ["duration", "after"], wall: ["clock", "at"] };
 
@@ -101,7 +102,8 @@ class ScalarCard implements Card, Client {
 
   width(): number {
     const width = this.chart.width();
-    return wantedOf(this.infos()).wanted.length > 8 ? Math.ceil(width / 2) : width;
+    const curves = wantedOf(this.infos()).wanted.length;
+    return Math.ceil(width / (curves > 24 ? 4 : curves > 8 ? 2 : 1)); // columns: least and greatest of each are kept
   }
 
   entries(): { series: api.Entry[]; band: number[][] } {
@@ -163,7 +165,7 @@ class ScalarCard implements Card, Client {
       const s = this.have.get(w.key);
       if (!s || !s.x.length) continue;
       if (s.kind === "range") areas.push({ key: w.key, label: w.label, color: w.color(), alpha: 0.22, x: s.x, low: s.min, high: s.max, middle: s.mean });
-      else curves.push({ key: w.entry.run!, label: w.label, color: w.color(), dash: w.dash, x: s.x, y: smooth ? s.smooth : s.raw, ghost: smooth ? s.raw : null });
+      else curves.push({ key: w.entry.run!, label: w.label, color: w.color(), dash: w.dash, x: s.x, y: smooth ? s.smooth : s.raw, ghost: smooth && wanted.length <= GHOSTS ? s.raw : null });
     }
     const [xKind, xLabel] = AXES[view.x];
     const plot: Plot = { curves, areas, xKind, xLabel, logX: view.logX && view.x !== "wall", logY: this.logY ?? view.logY, x: view.zoom, y: null, outliers: view.outliers };
