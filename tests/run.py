@@ -24,6 +24,7 @@ def shelves(build):
         "kill.py",
         "attacks.py",
         "cli.py",
+        "board.py",
         "train.py",
         "examples.py",
         "formats_golden.py",

@@ -16,6 +16,7 @@ static leat_str decode(leat_arena *arena, leat_str text) {
   char *own = leat_arena_str(arena, text);
   size_t length = text.len;
   if (!own || !leat_url_decode(own, &length, true)) return (leat_str){0};
+  own[length] = 0;
   return (leat_str){own, length};
 }
 
@@ -203,8 +204,9 @@ static bool may_ask(leat_board *b, leat_exchange *x) {
 
 // --- Dispatch -----------------------------------------------------------------------------------
 static const leat_route *const tables[] = {
-    leat__routes_own,   leat__routes_core,       leat__routes_scalars, leat__routes_tensors,
-    leat__routes_media, leat__routes_timeseries, leat__routes_graphs,  leat__routes_page};
+    leat__routes_own,    leat__routes_core,       leat__routes_scalars, leat__routes_tensors,
+    leat__routes_media,  leat__routes_timeseries, leat__routes_graphs,  leat__routes_hparams,
+    leat__routes_custom, leat__routes_page};
 
 static const leat_route *find_route(leat_str path, leat_str method, bool *other_method) {
   bool head = leat__eq(method, "HEAD");

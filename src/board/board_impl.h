@@ -48,6 +48,7 @@ void leat__board_number(leat_json_writer *w, double value);
 leat_str leat__markdown(leat_arena *arena, leat_str text);
 leat_str leat__escaped(leat_arena *arena, leat_str text);  // text as HTML
 
+void leat__answer_scalars(leat_board *board, leat_exchange *x);  // the points of a run and tag
 void leat__board_listen(leat_board *board, leat_exchange *x);  // answers with the stream of changes
 void leat__board_loading(leat_board *board, leat_json_writer *w);  // how far reading is
 
@@ -66,6 +67,6 @@ static inline bool leat__eq(leat_str s, const char *text) {
 // --- Answers, file by file: NULL-ended tables of what they know ---------------------------------
 extern const leat_route leat__routes_own[], leat__routes_core[], leat__routes_scalars[],
     leat__routes_page[], leat__routes_tensors[], leat__routes_media[], leat__routes_timeseries[],
-    leat__routes_graphs[];
+    leat__routes_graphs[], leat__routes_hparams[], leat__routes_custom[];
 
 #endif

@@ -68,7 +68,7 @@ static bool is_scalar(const leat_series *s) {
 
 static void answer_tags(leat_board *b, leat_exchange *x) { leat__board_tags(b, x, "scalars"); }
 
-static void answer_scalars(leat_board *b, leat_exchange *x) {
+void leat__answer_scalars(leat_board *b, leat_exchange *x) {
   leat_arena arena = {0};
   leat_str name = leat__board_param(x, &arena, "run"), tag = leat__board_param(x, &arena, "tag");
   bool csv = leat__eq(leat__board_param(x, &arena, "format"), "csv");
@@ -129,7 +129,7 @@ static void answer_multirun(leat_board *b, leat_exchange *x) {
 
 const leat_route leat__routes_scalars[] = {
     {"GET", "/data/plugin/scalars/tags", answer_tags},
-    {"GET", "/data/plugin/scalars/scalars", answer_scalars},
+    {"GET", "/data/plugin/scalars/scalars", leat__answer_scalars},
     {"POST", "/data/plugin/scalars/scalars_multirun", answer_multirun},
     {0},
 };
