@@ -69,7 +69,7 @@ export class Chart {
   private readonly repaint = perFrame(() => this.u?.redraw(false, false));
 
   constructor(private readonly events: ChartEvents = {}) {
-    this.root = h("div", { class: "chart", tabindex: 0, role: "img", onkeydown: (e: KeyboardEvent) => this.key(e), onblur: () => this.leave() });
+    this.root = h("div", { class: "chart", tabindex: 0, role: "img", "aria-label": "Chart", onkeydown: (e: KeyboardEvent) => this.key(e), onblur: () => this.leave() });
     this.resizer = new ResizeObserver(perFrame(() => this.resize()));
     this.resizer.observe(this.root);
   }

@@ -155,8 +155,12 @@ listenTo((news) => {
 layout();
 board.followAddress();
 startKeys(() => pages().map((page) => page.id));
-tagsCame.then(start, (error: Error) => content.replaceChildren(h("p", { class: "empty" }, `The board does not answer: ${error.message}`)));
+let came = false;
+tagsCame.then(() => {
+  came = true;
+  start();
+}, (error: Error) => content.replaceChildren(h("p", { class: "empty" }, `The board does not answer: ${error.message}`)));
 void stateCame.then(() => {
-  if (board.tags.revision) start();
+  if (came) start();
 }, () => undefined);
 void tagsCame.finally(() => setTimeout(board.follow, 0));
