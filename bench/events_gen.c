@@ -4,7 +4,7 @@
 // Each run is a directory with one event file of simple_value events, a tag after the other at each
 // step, as most trainers write them. mixed: every 100 steps a histogram of 30 buckets and an image
 // of 64 KB a tag as well. Same arguments, same bytes.
-#include "formats/event.h"
+#include "leat/event.h"
 #include "formats/proto.h"
 #include "formats/tfrecord.h"
 

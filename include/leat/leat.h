@@ -9,6 +9,7 @@
 #include "leat/engine.h"
 #include "leat/error.h"
 #include "leat/estimator.h"
+#include "leat/event.h"
 #include "leat/graph.h"
 #include "leat/model.h"
 #include "leat/ops.h"

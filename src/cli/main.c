@@ -16,6 +16,7 @@ const command *const commands[] = {
     &command_compile,
     &command_ckpt,
     &command_board,
+    &command_runs,
     &command_serve,
     &command_models,
     &command_versions,

@@ -1,6 +1,6 @@
 // Event files: Event and Summary messages in TFRecord framing, appended with O_APPEND.
 // SPDX-License-Identifier: Apache-2.0
-#include "formats/event.h"
+#include "formats/event_impl.h"
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -81,7 +81,8 @@ leat_status leat_event_close(leat_event_writer *w, leat_error *err) {
   return status;
 }
 
-static leat_status put_value(leat_event_writer *w, int64_t step, leat_buf *value, leat_error *err) {
+leat_status leat__event_value(leat_event_writer *w, int64_t step, leat_buf *value,
+                              leat_error *err) {
   leat_buf summary = {0};
   leat_proto_bytes(&summary, 1, leat_buf_view(value));
   leat_status status = leat_buf_status(&summary, err);
@@ -96,7 +97,7 @@ leat_status leat_event_scalar(leat_event_writer *w, int64_t step, const char *ta
   leat_buf v = {0};
   leat_proto_bytes(&v, 1, leat_str_of(tag));
   leat_proto_f32(&v, 2, value);
-  return put_value(w, step, &v, err);
+  return leat__event_value(w, step, &v, err);
 }
 
 leat_status leat_event_graph(leat_event_writer *w, leat_str graph_def, leat_error *err) {
@@ -160,5 +161,5 @@ leat_status leat_event_histogram(leat_event_writer *w, int64_t step, const char 
   leat_buf_deinit(&sizes);
   leat_buf_deinit(&h);
   leat__free(counts);
-  return put_value(w, step, &v, err);
+  return leat__event_value(w, step, &v, err);
 }

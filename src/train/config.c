@@ -154,16 +154,18 @@ static leat_status read_units(leat_config *c, leat_error *err) {
   return LEAT_OK;
 }
 
+const char *const leat_activation_names[LEAT_ACTIVATION_COUNT] = {
+    "relu", "tanh", "sigmoid", "elu", "selu", "gelu", "swish", "linear"};
+
 static leat_status read_estimator(leat_config *c, leat_error *err) {
   const leat_yaml_node *root = c->yaml.root, *node;
   leat_status status = read_kind(c, err);
   if (!status) status = read_units(c, err);
-  static const char *const activations[] = {"relu", "tanh", "sigmoid", "elu",
-                                            "selu", "gelu", "swish",   "linear"};
   static const char *const combiners[] = {"mean", "sum", "sqrtn"};
   int activation = 0, reduction = 0, combiner = LEAT_COMBINER_SUM;
   if (!status && (node = leat_yaml_get(root, "activation")))
-    status = leat__config_choose(c, node, activations, 8, &activation, err);
+    status = leat__config_choose(c, node, leat_activation_names, LEAT_ACTIVATION_COUNT, &activation,
+                                 err);
   if (!status && (node = leat_yaml_get(root, "loss_reduction")))
     status = leat__config_choose(c, node, leat_reduction_names + 1, LEAT_REDUCTION_COUNT - 1,
                                  &reduction, err);

@@ -34,6 +34,8 @@ typedef enum leat_activation {
   LEAT_ACTIVATION_SWISH,
   LEAT_ACTIVATION_LINEAR,
 } leat_activation;
+enum { LEAT_ACTIVATION_COUNT = LEAT_ACTIVATION_LINEAR + 1 };
+extern const char *const leat_activation_names[LEAT_ACTIVATION_COUNT];
 // The parts of a model, each with its own features and optimiser; their logits are added.
 typedef enum leat_part { LEAT_PART_DNN, LEAT_PART_LINEAR, LEAT_PART_COUNT } leat_part;
 

@@ -84,16 +84,42 @@ static leat_status build_eval(leat_net *net, leat_estimator *e, leat_error *err)
   return status ? status : leat_head_results(net->graph, net->c, &e->result, err);
 }
 
-// What the event file shows besides the loss: average_loss and the network's summaries.
+// The length of all weights' gradients together; rows of sparse ones count as they come.
+static void summarise_gradients(leat_net *net, leat_value loss) {
+  leat_builder *b = net->b;
+  size_t n = net->weights.count;
+  leat_value *reads = leat__calloc(n + 1, sizeof *reads), sum = {0};
+  leat_gradient *grads = leat__calloc(n + 1, sizeof *grads);
+  int count = 0;
+  for (size_t i = 0; reads && grads && i < n; i++)
+    if (!net->weights.at[i].fixed && net->weights.at[i].read.node)
+      reads[count++] = net->weights.at[i].read;
+  if (count) leat_gradients(b, &loss, NULL, 1, reads, count, true, grads);
+  for (int i = 0; i < count; i++) {
+    leat_value g = grads[i].dense.node ? grads[i].dense : grads[i].rows;
+    if (!g.node) continue;
+    leat_value own = leat_reduce_sum(b, leat_square(b, g), NULL, 0, false);
+    sum = sum.node ? leat_add(b, sum, own) : own;
+  }
+  if (sum.node) leat_output(b, "gradients/norm", leat_sqrt(b, sum));
+  leat__free(reads);
+  leat__free(grads);
+}
+
+// What the event file shows besides the loss: average_loss, the network's summaries and the
+// gradients' norm.
 static leat_status build_summary(leat_net *net, leat_estimator *e, leat_error *err) {
-  leat_builder *b = leat_builder_new(net->graph, "summary");
+  leat_builder *b = leat_builder_new(net->graph, "summarise");
   if (!b) return leat__oom(err, 1);
   leat__net_begin(net, b, false);
   batch x = batch_of(net);
   leat_output(b, "average_loss", leat_loss_reduce(b, x.losses, x.weights, LEAT_REDUCTION_MEAN));
   for (size_t i = 0; i < net->summaries.count; i++)
     leat_output(b, net->summaries.at[i].tag, net->summaries.at[i].value);
-  return leat_builder_finish(b, &e->summary, err);
+  summarise_gradients(net, x.loss);
+  leat_func *raw;
+  leat_status status = leat_builder_finish(b, &raw, err);
+  return status ? status : leat_func_simplify(raw, "summary", &e->summary, err);
 }
 
 static leat_status build_predict(leat_net *net, leat_estimator *e, leat_error *err) {

@@ -1,6 +1,6 @@
 // A training job's data and evaluations.
 // SPDX-License-Identifier: Apache-2.0
-#include "train/job_impl.h"
+#include "train/job_summary.h"
 
 #include "base/file.h"
 
@@ -33,6 +33,7 @@ static leat_status write_metrics(leat_job *job, const leat_metric_values *m, lea
   for (int i = 0; !status && i < m->count; i++)
     status =
         leat_event_scalar(job->eval_events, m->global_step, m->names[i], (float)m->values[i], err);
+  if (!status) status = leat__job_write_curves(job, err);
   if (!status) status = leat_event_flush(job->eval_events, err);
   leat__free(dir);
   return status;

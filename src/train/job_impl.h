@@ -3,7 +3,7 @@
 #ifndef LEAT_TRAIN_JOB_IMPL_H
 #define LEAT_TRAIN_JOB_IMPL_H
 
-#include "formats/event.h"
+#include "leat/event.h"
 #include "train/job.h"
 
 struct leat_job {

@@ -1,6 +1,6 @@
 // A training job's loop around the step function.
 // SPDX-License-Identifier: Apache-2.0
-#include "train/job_impl.h"
+#include "train/job_summary.h"
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -230,12 +230,14 @@ leat_status leat_job_train(leat_job *job, leat_error *err) {
   if (!status && job->progress.step)
     status = leat_source_seek(t.source, job->progress.position, err);
   if (!status) status = leat_event_open(&t.events, job->dir, err);
+  if (!status) status = leat__job_write_hyper(job, t.events, err);
   if (!status) status = write_graph(&t, err);
   if (!status) status = loop(&t, err);
   if (!status)
     status = write_profile(&t, err);
   else if (status == LEAT_CANCELLED)
     write_profile(&t, NULL);  // an interrupted training shows where its time went, too
+  if (t.events && status != LEAT_CANCELLED) leat_event_hyper_end(t.events, !status, NULL);
   leat_event_close(t.events, NULL);
   leat_source_close(t.source);
   leat__free(t.batch);
