@@ -170,6 +170,16 @@ static leat_str cookie(leat_exchange *x, const char *name) {
   return (leat_str){0};
 }
 
+// The page's script, style and icon tell nothing of the runs. A frame of a notebook, where cookies
+// are refused, fetches them without the token that its own address carries.
+static bool is_decoration(const leat_board *b, leat_str path) {
+  if (leat_str_starts(path, b->prefix)) path.ptr += b->prefix.len, path.len -= b->prefix.len;
+  for (size_t i = 1; i < path.len; i++)
+    if (path.ptr[i] == '/') return false;
+  return leat_str_ends(path, LEAT_STR(".js")) || leat_str_ends(path, LEAT_STR(".css")) ||
+         leat_str_ends(path, LEAT_STR(".svg"));
+}
+
 static bool may_ask(leat_board *b, leat_exchange *x) {
   char room[256];
   leat_str own, token = leat_str_of(b->options.token ? b->options.token : ""), given;
@@ -187,6 +197,7 @@ static bool may_ask(leat_board *b, leat_exchange *x) {
       same_secret((leat_str){given.ptr + 7, given.len - 7}, token))
     return true;
   if (same_secret(cookie(x, "leat_board"), token)) return true;
+  if (is_decoration(b, x->path)) return true;
   if (leat_query_get(x->query, "token", room, sizeof room, &own) && same_secret(own, token)) {
     leat_buf line = {0};
     leat_buf_fmt(&line, "leat_board=" LEAT_STR_FMT "; Path=/; HttpOnly; SameSite=Lax",
