@@ -140,8 +140,9 @@ export async function runTests() {
       for (const page of context?.pages() ?? []) await page.screenshot({ path: join(SHOTS, `failed-${name.replace(/[^\w]+/g, "-")}.png`) }).catch(() => undefined);
       if (complaints.length) wrong.message += `\n${complaints.join("\n")}`;
     }
-    await context?.close();
+    await context?.close().catch(() => undefined);
     context = null;
+    if (browser && !browser.isConnected()) browser = null; // it fell over: the next test has a new one
     failures += wrong ? 1 : 0;
     if (wrong) console.log(`# ${String(wrong.stack ?? wrong).slice(0, 1800).replaceAll("\n", "\n# ")}`);
     console.log(`${wrong ? "not ok" : "ok"} ${name}${process.env.V ? ` (${Date.now() - start} ms)` : ""}`);

@@ -40,21 +40,24 @@ export const natural = new Intl.Collator("en", { numeric: true });
 
 // ---- the view and the address
 
-const write = debounce(120, () => {
+function write(): void {
   const hash = toHash(view);
   if (hash === written) return;
   const turned = hash.split("?")[0] !== written.split("?")[0];
   written = hash;
   if (turned) history.pushState(null, "", hash);
   else history.replaceState(null, "", hash);
-});
+}
+
+const writeSoon = debounce(120, write);
 
 /** Changes some choices; who listens is told at once, the address follows. */
 export function choose(patch: Partial<View>): void {
   const changed = (Object.keys(patch) as (keyof View)[]).filter((key) => patch[key] !== view[key]);
   if (!changed.length) return;
   view = { ...view, ...patch };
-  write();
+  if (changed.includes("page")) write();
+  else writeSoon();
   tell(changed);
 }
 

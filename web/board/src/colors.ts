@@ -1,14 +1,15 @@
 // The colour of a run: its own if somebody chose one, else the next of an even walk round the colour circle (OKLCH).
 // SPDX-License-Identifier: Apache-2.0
+import { recall, remember } from "./memory";
 
 const GOLDEN = 137.508; // degrees: neighbours differ, and no two come near each other for long
 const STORE = "leat-board-colors";
-let chosen: Record<string, string> = read();
+const chosen: Record<string, string> = read();
 const made = new Map<string, string>();
 
 function read(): Record<string, string> {
   try {
-    return JSON.parse(localStorage.getItem(STORE) ?? "{}") as Record<string, string>;
+    return JSON.parse(recall(STORE) ?? "{}") as Record<string, string>;
   } catch {
     return {};
   }
@@ -58,7 +59,7 @@ export function ofRun(index: number, name: string): string {
 export function choose(name: string, color: string | null): void {
   if (color) chosen[name] = color;
   else delete chosen[name];
-  localStorage.setItem(STORE, JSON.stringify(chosen));
+  remember(STORE, JSON.stringify(chosen));
 }
 
 /** Colours of the theme, for canvases: read once per theme. */

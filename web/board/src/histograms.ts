@@ -41,7 +41,7 @@ export function rebin(buckets: Bucket[], low: number, high: number, bins: number
 }
 
 class HistogramCard extends StepCard<Histogram> {
-  private readonly canvas = h("canvas", { role: "img" });
+  private readonly canvas = h("canvas", { role: "img", "aria-label": "Histograms" });
   private readonly tag: string;
   private low = 0;
   private high = 1;

@@ -2,12 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { tell } from "./board";
 import { forgetInk, isDark } from "./colors";
+import { recall, remember } from "./memory";
 
 const STORE = "leat-board-theme";
 const system = matchMedia("(prefers-color-scheme: dark)");
 
+let chosen = recall(STORE);
+
 function apply(): void {
-  const chosen = localStorage.getItem(STORE);
   document.documentElement.dataset["theme"] = chosen ?? (system.matches ? "dark" : "light");
   forgetInk();
   tell(["theme"]);
@@ -20,7 +22,7 @@ export function startTheme(): void {
 
 export function turnTheme(): void {
   const next = isDark() ? "light" : "dark";
-  if (next === (system.matches ? "dark" : "light")) localStorage.removeItem(STORE);
-  else localStorage.setItem(STORE, next);
+  chosen = next === (system.matches ? "dark" : "light") ? null : next;
+  remember(STORE, chosen);
   apply();
 }
