@@ -386,6 +386,7 @@ static leat_status start(leat_board *b, leat_error *err) {
   net.context = b;
   if (!net.threads) net.threads = cores > 4 ? (int)cores : 4;
   leat_status status = leat_store_open(&b->store, &b->options.store, err);
+  if (!status) status = leat_pool_new(&b->pool, cores > 1 ? cores < 8 ? (int)cores : 8 : 1, err);
   if (!status) status = leat_server_start(&b->server, &net, err);
   if (!status && pthread_create(&b->teller, NULL, tell_all, b))
     status = leat_error_set(err, LEAT_RESOURCE_EXHAUSTED, "cannot start a thread");
@@ -416,6 +417,7 @@ void leat_board_stop(leat_board *b) {
   pthread_mutex_unlock(&b->lock);
   if (b->telling) pthread_join(b->teller, NULL);
   leat_server_stop(b->server);
+  leat_pool_free(b->pool);
   leat_store_close(b->store);
   leat_vec_deinit(&b->streams);
   pthread_mutex_destroy(&b->lock);

@@ -3,6 +3,7 @@
 #ifndef LEAT_BOARD_BOARD_IMPL_H
 #define LEAT_BOARD_BOARD_IMPL_H
 
+#include "base/pool.h"
 #include "board/board.h"
 #include "formats/json_tree.h"
 
@@ -18,6 +19,7 @@ struct leat_board {
   leat_board_options options;
   leat_store *store;
   leat_server *server;
+  leat_pool *pool;  // for answers that are made of many parts
   leat_str prefix;  // without a slash at its end
   pthread_t teller;
   bool telling;

@@ -198,6 +198,7 @@ typedef struct wanted {
   leat_run *run;  // NULL: none of that number
   leat_str tag;
   leat_curve curve;
+  bool failed;  // no memory
 } wanted;
 
 typedef struct curves {
@@ -259,13 +260,15 @@ static void common_range(curves *c) {
   if (isnan(c->view.x1) && low <= high) c->view.x1 = high;
 }
 
-static leat_status draw_one(curves *c, wanted *s, leat_error *err) {
-  if (!s->run) return LEAT_OK;
+static void draw_one(void *context, int64_t i) {
+  curves *c = context;
+  wanted *s = &c->series[i];
+  leat_error err;
+  if (!s->run) return;
   leat_run_read(s->run);
   const leat_series *of = leat_run_series(s->run, s->tag);
-  leat_status status = of ? leat_curve_draw(&of->points, &c->view, &s->curve, err) : LEAT_OK;
+  if (of && leat_curve_draw(&of->points, &c->view, &s->curve, &err)) s->failed = true;
   leat_run_unlock(s->run);
-  return status;
 }
 
 static void put_u32(leat_buf *out, uint32_t v) { leat_buf_add(out, &v, 4); }
@@ -358,8 +361,9 @@ static leat_status draw_all(curves *c, leat_error *err) {
   common_range(c);
   put_u32(c->out, 0x3153544C);  // "LTS1"
   put_u32(c->out, (uint32_t)c->count + bands);
+  leat_pool_run(c->b->pool, (int64_t)c->count, draw_one, c);
   for (size_t i = 0; !status && i < c->count; i++) {
-    status = draw_one(c, &c->series[i], err);
+    if (c->series[i].failed) status = leat__oom(err, c->series[i].curve.total);
     if (!status) write_curve(&c->series[i], (uint32_t)i, c->out);
     if (!bands) leat_curve_deinit(&c->series[i].curve);
   }

@@ -34,14 +34,20 @@ static column measure(const uint64_t *v) {
 }
 
 static void pack(const column *c, const uint64_t *v, unsigned char *out) {
-  size_t at = 0;  // bits
-  if (!c->bits) return;
-  for (int i = 1; i < N; i++, at += c->bits) {
-    uint64_t word, d = v[i] - v[i - 1] - c->low;
-    memcpy(&word, out + at / 8, 8);
-    word |= d << at % 8;
-    memcpy(out + at / 8, &word, 8);
+  uint64_t word = 0, low = c->low;
+  int bits = c->bits, fill = 0;
+  if (!bits) return;
+  for (int i = 1; i < N; i++) {
+    uint64_t d = v[i] - v[i - 1] - low;
+    word |= d << fill;
+    fill += bits;
+    if (fill < 64) continue;
+    memcpy(out, &word, 8);
+    out += 8;
+    fill -= 64;
+    word = fill ? d >> (bits - fill) : 0;
   }
+  memcpy(out, &word, 8);
 }
 
 static void unpack(const column *c, const unsigned char *in, uint64_t *v) {
@@ -60,22 +66,21 @@ static void unpack(const column *c, const unsigned char *in, uint64_t *v) {
 }
 
 // --- Blocks -------------------------------------------------------------------------------------
-static leat_block *seal(const leat_point *points) {
-  uint64_t steps[N], walls[N];
-  for (int i = 0; i < N; i++) {
-    steps[i] = (uint64_t)points[i].step;
-    memcpy(&walls[i], &points[i].wall, 8);
-  }
+static leat_block *seal(const leat_points *p) {
+  const uint64_t *steps = (const uint64_t *)p->steps;
+  uint64_t walls[N];
+  memcpy(walls, p->walls, sizeof walls);
   column step = measure(steps), wall = measure(walls);
-  size_t packed = packed_bytes(&step) + packed_bytes(&wall) + SLACK;
+  size_t first = packed_bytes(&step), packed = first + packed_bytes(&wall) + SLACK;
   leat_block *b = leat__alloc(sizeof *b + packed);
   if (!b) return NULL;
-  *b = (leat_block){.step = step, .wall = wall, .last_step = points[N - 1].step};
-  for (int i = 0; i < N; i++) b->values[i] = points[i].value;
-  memset(b->packed, 0, packed);
-  // Each writes whole words: the second column comes last, and does not reach beyond the slack.
+  b->step = step;
+  b->wall = wall;
+  b->last_step = p->steps[N - 1];
+  memcpy(b->values, p->values, sizeof b->values);
+  // Each column writes whole words, the second one over what the first wrote too much.
   pack(&step, steps, b->packed);
-  pack(&wall, walls, b->packed + packed_bytes(&step));
+  pack(&wall, walls, b->packed + first);
   return b;
 }
 
@@ -102,36 +107,40 @@ static bool keep_block(leat_points *p, leat_block *b) {
   return true;
 }
 
-static int64_t last_step(const leat_points *p) {
-  return p->open_count ? p->open[p->open_count - 1].step : p->blocks[p->block_count - 1]->last_step;
-}
-
+// Moves the open points to a piece of memory for that many.
 static bool resize_open(leat_points *p, uint32_t cap) {
-  leat_point *grown = leat__realloc(p->open, cap * sizeof *grown);
-  if (!grown) return false;
-  p->open = grown;
+  size_t n = p->open_count;
+  int64_t *steps = leat__alloc(cap * (sizeof *p->steps + sizeof *p->walls + sizeof *p->values));
+  if (!steps) return false;
+  double *walls = (double *)(steps + cap);
+  float *values = (float *)(walls + cap);
+  if (n) {
+    memcpy(steps, p->steps, n * sizeof *steps);
+    memcpy(walls, p->walls, n * sizeof *walls);
+    memcpy(values, p->values, n * sizeof *values);
+  }
+  leat__free(p->steps);
+  p->steps = steps;
+  p->walls = walls;
+  p->values = values;
   p->open_cap = cap;
   return true;
 }
 
-bool leat_points_add(leat_points *p, const leat_point *point) {
-  if (p->open_count == p->open_cap && !resize_open(p, p->open_cap >= N / 2 ? N
-                                                      : p->open_cap        ? p->open_cap * 2
-                                                                           : 4))
-    return false;
-  if ((p->open_count || p->block_count) && point->step < last_step(p)) p->unsorted = true;
-  p->open[p->open_count] = *point;
-  if (p->open_count + 1 < N) {
-    p->open_count++;
+bool leat__points_grow(leat_points *p) {
+  if (!p->open_cap && !p->block_count) p->last = INT64_MIN;
+  return resize_open(p, p->open_cap >= N / 2 ? N : p->open_cap ? p->open_cap * 2 : 4);
+}
+
+bool leat__points_seal(leat_points *p) {
+  leat_block *b = seal(p);
+  if (b && keep_block(p, b)) {
+    p->open_count = 0;
     return true;
   }
-  leat_block *b = seal(p->open);
-  if (!b || !keep_block(p, b)) {
-    leat__free(b);
-    return false;
-  }
-  p->open_count = 0;
-  return true;
+  leat__free(b);
+  p->open_count--;
+  return false;
 }
 
 size_t leat_points_read(const leat_points *p, size_t from, size_t count, leat_point *out) {
@@ -149,7 +158,10 @@ size_t leat_points_read(const leat_points *p, size_t from, size_t count, leat_po
     }
     done += part, from += part;
   }
-  if (done < count) memcpy(out + done, p->open + (from - sealed), (count - done) * sizeof *out);
+  for (; done < count; done++, from++) {
+    size_t i = from - sealed;
+    out[done] = (leat_point){p->walls[i], p->steps[i], p->values[i]};
+  }
   return count;
 }
 
@@ -163,14 +175,8 @@ size_t leat_points_find(const leat_points *p, int64_t step) {
     else
       high = middle;
   }
-  const leat_point *list = p->open;
-  size_t count = p->open_count;
-  if (low < p->block_count) {
-    open_block(p->blocks[low], whole);
-    list = whole;
-    count = N;
-  }
-  while (at < count && list[at].step < step) at++;
+  size_t count = leat_points_read(p, low * N, N, whole);
+  while (at < count && whole[at].step < step) at++;
   return low * N + at;
 }
 
@@ -179,7 +185,7 @@ bool leat_points_purge(leat_points *p, int64_t step) {
   leat_point whole[N];
   size_t total = leat_points_count(p), got;
   if (!total) return true;
-  if (!p->unsorted && last_step(p) < step) return true;
+  if (!p->unsorted && p->last < step) return true;
   for (size_t at = 0; (got = leat_points_read(p, at, N, whole)); at += got)
     for (size_t i = 0; i < got; i++)
       if (whole[i].step < step && !leat_points_add(&kept, &whole[i])) {
@@ -196,7 +202,8 @@ void leat_points_trim(leat_points *p) {
 }
 
 size_t leat_points_bytes(const leat_points *p) {
-  size_t bytes = p->block_cap * sizeof *p->blocks + p->open_cap * sizeof *p->open;
+  size_t bytes = p->block_cap * sizeof *p->blocks +
+                 p->open_cap * (sizeof *p->steps + sizeof *p->walls + sizeof *p->values);
   for (uint32_t i = 0; i < p->block_count; i++)
     bytes += sizeof(leat_block) + packed_bytes(&p->blocks[i]->step) +
              packed_bytes(&p->blocks[i]->wall) + SLACK;
@@ -206,6 +213,6 @@ size_t leat_points_bytes(const leat_points *p) {
 void leat_points_deinit(leat_points *p) {
   for (uint32_t i = 0; i < p->block_count; i++) leat__free(p->blocks[i]);
   leat__free(p->blocks);
-  leat__free(p->open);
+  leat__free(p->steps);
   *p = (leat_points){0};
 }

@@ -22,14 +22,30 @@ typedef struct leat_block leat_block;
 
 typedef struct leat_points {  // zero-initialised is empty
   leat_block **blocks;
-  leat_point *open;
+  int64_t *steps;  // of the open points: steps, wall times and values, in one piece of memory
+  double *walls;
+  float *values;
+  int64_t last;  // step
   uint32_t block_count, block_cap;
   uint32_t open_count, open_cap;
   bool unsorted;  // a step was below the one before it
 } leat_points;
 
+bool leat__points_grow(leat_points *p);  // room for an open point
+bool leat__points_seal(leat_points *p);  // the open ones are as many as a block has
+
 // Appends. false: no memory, the points are as they were.
-bool leat_points_add(leat_points *p, const leat_point *point);
+static inline bool leat_points_add(leat_points *p, const leat_point *point) {
+  uint32_t n = p->open_count;
+  if (n == p->open_cap && !leat__points_grow(p)) return false;
+  p->steps[n] = point->step;
+  p->walls[n] = point->wall;
+  p->values[n] = point->value;
+  p->unsorted |= point->step < p->last;
+  p->last = point->step;
+  p->open_count = n + 1;
+  return n + 1 < LEAT_BLOCK_POINTS || leat__points_seal(p);
+}
 static inline size_t leat_points_count(const leat_points *p) {
   return (size_t)p->block_count * LEAT_BLOCK_POINTS + p->open_count;
 }
