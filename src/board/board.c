@@ -1,6 +1,6 @@
 // The board's server: who answers what, who may ask, and the stream of changes.
 // SPDX-License-Identifier: Apache-2.0
-#include "board/board_impl.h"
+#include "board/models.h"
 
 #include "base/clock.h"
 
@@ -217,7 +217,7 @@ static bool may_ask(leat_board *b, leat_exchange *x) {
 static const leat_route *const tables[] = {
     leat__routes_own,    leat__routes_core,       leat__routes_scalars, leat__routes_tensors,
     leat__routes_media,  leat__routes_timeseries, leat__routes_graphs,  leat__routes_hparams,
-    leat__routes_custom, leat__routes_page};
+    leat__routes_custom, leat__routes_models,     leat__routes_page};
 
 static const leat_route *find_route(leat_str path, leat_str method, bool *other_method) {
   bool head = leat__eq(method, "HEAD");
@@ -386,6 +386,8 @@ static leat_status start(leat_board *b, leat_error *err) {
   net.context = b;
   if (!net.threads) net.threads = cores > 4 ? (int)cores : 4;
   leat_status status = leat_store_open(&b->store, &b->options.store, err);
+  if (!status && b->options.registry)
+    status = leat__models_open(&b->models, b->options.registry, err);
   if (!status) status = leat_pool_new(&b->pool, cores > 1 ? cores < 8 ? (int)cores : 8 : 1, err);
   if (!status) status = leat_server_start(&b->server, &net, err);
   if (!status && pthread_create(&b->teller, NULL, tell_all, b))
@@ -417,6 +419,7 @@ void leat_board_stop(leat_board *b) {
   pthread_mutex_unlock(&b->lock);
   if (b->telling) pthread_join(b->teller, NULL);
   leat_server_stop(b->server);
+  leat__models_close(b->models);
   leat_pool_free(b->pool);
   leat_store_close(b->store);
   leat_vec_deinit(&b->streams);

@@ -15,12 +15,15 @@ typedef struct leat_stream {  // a page that listens to changes
   int64_t written_ms;
 } leat_stream;
 
+typedef struct leat_board_models leat_board_models;
+
 struct leat_board {
   leat_board_options options;
   leat_store *store;
   leat_server *server;
-  leat_pool *pool;  // for answers that are made of many parts
-  leat_str prefix;  // without a slash at its end
+  leat_pool *pool;            // for answers that are made of many parts
+  leat_board_models *models;  // NULL: none are shown
+  leat_str prefix;            // without a slash at its end
   pthread_t teller;
   bool telling;
   atomic_bool stop;
@@ -69,6 +72,6 @@ static inline bool leat__eq(leat_str s, const char *text) {
 // --- Answers, file by file: NULL-ended tables of what they know ---------------------------------
 extern const leat_route leat__routes_own[], leat__routes_core[], leat__routes_scalars[],
     leat__routes_page[], leat__routes_tensors[], leat__routes_media[], leat__routes_timeseries[],
-    leat__routes_graphs[], leat__routes_hparams[], leat__routes_custom[];
+    leat__routes_graphs[], leat__routes_hparams[], leat__routes_custom[], leat__routes_models[];
 
 #endif
