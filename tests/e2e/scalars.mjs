@@ -61,7 +61,7 @@ test("scalars: runs are ticked, filtered by regex, and shown alone", async () =>
   await soon(async () => (await drawn(page)) === 1, "the filter's runs");
   equal(await page.locator(".run-list li").count(), 2, "rows");
   await page.fill("#run-filter", "(");
-  yes(await page.locator(".run-head .wrong").isVisible(), "half an expression is told");
+  await page.locator(".run-head .wrong").waitFor(); // half an expression is told
   await page.fill("#run-filter", "");
   await page.hover(".run-list li >> nth=3");
   await page.click(".run-list li >> nth=3 >> .solo");
@@ -129,7 +129,7 @@ test("scalars: a brush zooms all cards, a double click shows everything", async 
   const { x0, x1 } = seen.at(-1);
   yes(Math.abs(x0 - 75) < 6 && Math.abs(x1 - 150) < 6, `zoomed to ${x0} ... ${x1}`);
   yes(other !== (await picture(page, "train/accuracy")), "the other card follows");
-  yes(page.url().includes("zoom="), "the address holds it");
+  await soon(() => page.url().includes("zoom="), "the address holds it");
   await shot(page, "scalars-zoomed");
   await page.mouse.dblclick(box.x + box.width / 2, box.y + box.height / 2);
   await settled(page);

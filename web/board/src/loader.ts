@@ -13,7 +13,7 @@ export interface Client {
   fail: (error: Error) => void;
 }
 
-const BATCH = 160; // entries a request
+const BATCH = 160; // curves a request, also those inside of bands
 const waiting = new Set<Client>();
 const underway = new Map<Client, Batch>();
 let first = true;
@@ -65,7 +65,8 @@ const flush = perFrame(() => {
     let batch: Client[] = [];
     let size = 0;
     for (const client of members) {
-      const n = client.entries().series.length;
+      const { series, band } = client.entries();
+      const n = series.length + band.reduce((runs, group) => runs + group.length, 0);
       if (size && size + n > BATCH) {
         void ask(width, batch);
         batch = [];

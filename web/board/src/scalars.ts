@@ -274,6 +274,7 @@ function addChart(): HTMLElement {
     if (!input.value || !matching()) return void (told.textContent = "No tag matches.");
     choose({ charts: [...view.charts.filter((c) => c !== input.value), input.value] });
     (root as HTMLDetailsElement).open = false;
+    root.closest("main")?.scrollTo(0, 0); // the new chart stands first
   });
   return root;
 }
