@@ -51,6 +51,9 @@ void leat__board_bytes(leat_exchange *x, const char *type, leat_str bytes);
 void leat__board_number(leat_json_writer *w, double value);
 // Markdown as HTML that holds no script; in an arena. Without the library: its text, escaped.
 leat_str leat__markdown(leat_arena *arena, leat_str text);
+
+// The most pictures or sounds in one step of a series of images or audio.
+int64_t leat__media_samples(const leat_series *s);
 leat_str leat__escaped(leat_arena *arena, leat_str text);  // text as HTML
 
 void leat__answer_scalars(leat_board *board, leat_exchange *x);  // the points of a run and tag

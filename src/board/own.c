@@ -43,7 +43,7 @@ static void answer_state(leat_board *b, leat_exchange *x) {
 typedef struct tag_entry {
   leat_str tag, name, description;
   LEAT_VEC(int) runs;
-  int64_t samples;  // of an image: the most in one step
+  int64_t samples;  // of images and sounds: the most in one step; else 0
 } tag_entry;
 
 typedef struct tag_list {  // of a plugin, over all runs
@@ -67,6 +67,10 @@ static void add_tag(tag_list *list, leat_arena *arena, const leat_series *s, int
     t->name = (leat_str){leat_arena_str(arena, s->display_name), s->display_name.len};
   if (!t->description.len && s->description.len)
     t->description = (leat_str){leat_arena_str(arena, s->description), s->description.len};
+  if (leat__eq(s->plugin, "images") || leat__eq(s->plugin, "audio")) {
+    int64_t samples = leat__media_samples(s);
+    t->samples = samples > t->samples ? samples : t->samples;
+  }
   leat_vec_push(&t->runs, run);
 }
 
@@ -80,6 +84,7 @@ static void write_tags(leat_json_writer *w, const tag_list *list, leat_arena *ar
     leat__key_str(w, "name", t->name.len ? t->name : t->tag);
     leat__key_str(w, "description",
                   t->description.len ? leat__markdown(arena, t->description) : (leat_str){0});
+    if (t->samples) leat__key_i64(w, "samples", t->samples);
     leat_json_key(w, LEAT_STR("runs"));
     leat_json_open(w, '[');
     for (size_t k = 0; k < t->runs.count; k++) leat_json_i64(w, t->runs.at[k]);
