@@ -42,8 +42,8 @@ for (let i = 0; i < Number(times); i++) {
     requestAnimationFrame(frame);
   })()`);
   await page.goto(address, { waitUntil: "commit" });
-  await page.waitForFunction("window.firstChart > 0", null, { timeout: 120000 });
-  seconds.push((await page.evaluate("window.firstChart")) / 1000);
+  await page.waitForFunction(() => window.firstChart > 0, null, { timeout: 120000 });
+  seconds.push((await page.evaluate(() => window.firstChart)) / 1000);
   bytes = got;
   await browser.close();
 }

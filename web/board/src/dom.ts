@@ -126,6 +126,19 @@ export function perFrame(work: () => void): () => void {
   };
 }
 
+/** One call when what runs now has ended, however often it is asked for. */
+export function atOnce(work: () => void): () => void {
+  let asked = false;
+  return () => {
+    if (asked) return;
+    asked = true;
+    queueMicrotask(() => {
+      asked = false;
+      work();
+    });
+  };
+}
+
 export function debounce(ms: number, work: () => void): () => void {
   let timer = 0;
   return () => {

@@ -1,8 +1,8 @@
-// Fetches the curves of all cards that are on screen: one request a frame and width, the topmost card's first, the outdated cancelled.
+// Fetches the curves of all cards that are on screen: requests of a few hundred curves, the topmost card's first, the outdated cancelled.
 // SPDX-License-Identifier: Apache-2.0
 import * as api from "./api";
 import { view } from "./board";
-import { perFrame } from "./dom";
+import { atOnce } from "./dom";
 
 /** A card that shows curves. */
 export interface Client {
@@ -36,7 +36,7 @@ function leave(client: Client): void {
   if (batch.clients.size === 0) batch.stop.abort();
 }
 
-/** Asks for a card's curves in the next frame; `refresh` lets an answer that is under way come first. */
+/** Asks for a card's curves, with all that ask now; `refresh` lets an answer that is under way come first. */
 export function want(client: Client, refresh = false): void {
   if (!refresh) leave(client);
   waiting.add(client);
@@ -50,7 +50,7 @@ export function forget(client: Client): void {
   busy();
 }
 
-const flush = perFrame(() => {
+const flush = atOnce(() => {
   const clients = [...waiting].filter((client) => !underway.has(client));
   clients.sort((a, b) => a.top() - b.top());
   const groups = new Map<number, Client[]>();

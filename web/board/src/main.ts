@@ -78,6 +78,7 @@ function drawTabs(): void {
     return link;
   });
   replace(tabs, links);
+  tabs.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); // on a phone the tabs scroll
 }
 
 function drawStatus(): void {
