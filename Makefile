@@ -32,6 +32,7 @@ bench: all
 
 soak: all
 	@T=$(T) $(PYTHON) tests/soak.py $(BUILD)
+	@$(PYTHON) tests/soak_board.py $(BUILD)
 
 fuzz:
 	@T=$(T) fuzz/run.sh

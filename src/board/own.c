@@ -306,9 +306,14 @@ static void write_curve(const wanted *s, uint32_t index, leat_buf *out) {
   leat_buf_add(out, &c->last.smooth, 4);
   leat_buf_add(out, &c->total, 8);
   if (!leat_buf_reserve(out, n * 16)) return;
-  for (size_t i = 0; i < n; i++) leat_buf_add(out, &c->points.at[i].x, 8);
-  for (size_t i = 0; i < n; i++) leat_buf_add(out, &c->points.at[i].raw, 4);
-  for (size_t i = 0; i < n; i++) leat_buf_add(out, &c->points.at[i].smooth, 4);
+  char *x = out->ptr + out->len, *raw = x + 8 * n, *smooth = raw + 4 * n;
+  for (size_t i = 0; i < n; i++) {
+    const leat_drawn *p = &c->points.at[i];
+    memcpy(x + 8 * i, &p->x, 8);
+    memcpy(raw + 4 * i, &p->raw, 4);
+    memcpy(smooth + 4 * i, &p->smooth, 4);
+  }
+  out->len += 16 * n;
 }
 
 // --- Bands: least, mean and greatest of a group of runs -----------------------------------------
