@@ -33,6 +33,7 @@ bench: all
 
 soak: all
 	@T=$(T) $(PYTHON) tests/soak.py $(BUILD)
+	@$(PYTHON) tests/soak_board.py $(BUILD)
 
 fuzz:
 	@T=$(T) fuzz/run.sh
@@ -43,10 +44,23 @@ verify: all
 interop: all
 	@python3 tests/interop/run.py $(BUILD)
 
+# The board's page: its sources in web/board/src, what is built and embedded in web/board/dist.
+NODE_MODULES = web/board/node_modules/.package-lock.json
+
+$(NODE_MODULES): web/board/package-lock.json
+	@cd web/board && npm ci --silent --no-audit --no-fund --ignore-scripts && touch node_modules/.package-lock.json
+
+web: $(NODE_MODULES)
+	@cd web/board && npm run --silent build
+
+e2e: all $(NODE_MODULES)
+	@cd web/board && npm run --silent check
+	@BUILD=$(BUILD) T="$(T)" node tests/e2e/run.mjs
+
 install: all
 	@meson install -C $(BUILD)
 
 clean:
 	@rm -rf $(BUILD) build-*
 
-.PHONY: all check demo lint fmt peers bench soak fuzz verify interop install clean
+.PHONY: all check demo lint fmt peers bench soak fuzz verify interop web e2e install clean

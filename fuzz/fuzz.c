@@ -10,6 +10,7 @@
 #include "formats/yaml.h"
 #include "leat/engine.h"
 #include "formats/number.h"
+#include "fuzz_board.h"
 #include "fuzz_net.h"
 #include "fuzz_registry.h"
 #include "fuzz_serve.h"

@@ -221,9 +221,10 @@ def curves(tmp):
         check("series: a constant stays what it is", set(got[0]["values"][1]) == {1.0})
         check("series: steps that go back are drawn in order", list(got[1]["x"]) == [3, 3, 5, 9], got[1])
         check("series: unknown runs and tags are empty", [len(g["x"]) for g in got[2:]] == [0, 0])
-        got = series(b, x="step", width=1000, x0=0, x1=990, smooth={"kind": "none"}, band=[[ids["a"], ids["b"]]], series=[one, dict(run=ids["b"], tag="loss")])
-        band = got[2]
-        check("series: a band holds its curves", band["index"] == 1 << 31 and all(lo <= m <= hi for lo, m, hi in zip(*band["values"])) and max(band["values"][2][:50]) == 1.0, band["index"])
+        got = series(b, x="step", width=1000, x0=0, x1=990, smooth={"kind": "none"}, band=[[ids["a"], ids["b"]]], series=[one, dict(group=0, tag="loss"), dict(run=ids["b"], tag="loss"), dict(group=1, tag="loss")])
+        band = got[1]
+        check("series: curves and bands come in the order they were asked for", [g["index"] for g in got] == [0, 1 << 31 | 1, 2, 1 << 31 | 3] and not got[3]["x"], got)
+        check("series: a band holds its curves", all(lo <= m <= hi for lo, m, hi in zip(*band["values"])) and max(band["values"][2][:50]) == 1.0, band["index"])
         got = series(b, x="relative", width=1000, smooth={"kind": "none"}, series=[one])[0]
         check("series: relative time starts at nothing", got["x"][0] == 0)
         for body in (b"", b"{", b"[]", b'{"series":3}', b'{"series":[{}],"smooth":{"kind":"ema","value":1}}', b'{"series":[],"width":-5}'):

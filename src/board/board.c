@@ -1,6 +1,6 @@
 // The board's server: who answers what, who may ask, and the stream of changes.
 // SPDX-License-Identifier: Apache-2.0
-#include "board/board_impl.h"
+#include "board/models.h"
 
 #include "base/clock.h"
 
@@ -170,6 +170,16 @@ static leat_str cookie(leat_exchange *x, const char *name) {
   return (leat_str){0};
 }
 
+// The page's script, style and icon tell nothing of the runs. A frame of a notebook, where cookies
+// are refused, fetches them without the token that its own address carries.
+static bool is_decoration(const leat_board *b, leat_str path) {
+  if (leat_str_starts(path, b->prefix)) path.ptr += b->prefix.len, path.len -= b->prefix.len;
+  for (size_t i = 1; i < path.len; i++)
+    if (path.ptr[i] == '/') return false;
+  return leat_str_ends(path, LEAT_STR(".js")) || leat_str_ends(path, LEAT_STR(".css")) ||
+         leat_str_ends(path, LEAT_STR(".svg"));
+}
+
 static bool may_ask(leat_board *b, leat_exchange *x) {
   char room[256];
   leat_str own, token = leat_str_of(b->options.token ? b->options.token : ""), given;
@@ -187,6 +197,7 @@ static bool may_ask(leat_board *b, leat_exchange *x) {
       same_secret((leat_str){given.ptr + 7, given.len - 7}, token))
     return true;
   if (same_secret(cookie(x, "leat_board"), token)) return true;
+  if (is_decoration(b, x->path)) return true;
   if (leat_query_get(x->query, "token", room, sizeof room, &own) && same_secret(own, token)) {
     leat_buf line = {0};
     leat_buf_fmt(&line, "leat_board=" LEAT_STR_FMT "; Path=/; HttpOnly; SameSite=Lax",
@@ -206,7 +217,7 @@ static bool may_ask(leat_board *b, leat_exchange *x) {
 static const leat_route *const tables[] = {
     leat__routes_own,    leat__routes_core,       leat__routes_scalars, leat__routes_tensors,
     leat__routes_media,  leat__routes_timeseries, leat__routes_graphs,  leat__routes_hparams,
-    leat__routes_custom, leat__routes_page};
+    leat__routes_custom, leat__routes_models,     leat__routes_page};
 
 static const leat_route *find_route(leat_str path, leat_str method, bool *other_method) {
   bool head = leat__eq(method, "HEAD");
@@ -375,6 +386,9 @@ static leat_status start(leat_board *b, leat_error *err) {
   net.context = b;
   if (!net.threads) net.threads = cores > 4 ? (int)cores : 4;
   leat_status status = leat_store_open(&b->store, &b->options.store, err);
+  if (!status && b->options.registry)
+    status = leat__models_open(&b->models, b->options.registry, err);
+  if (!status) status = leat_pool_new(&b->pool, cores > 1 ? cores < 8 ? (int)cores : 8 : 1, err);
   if (!status) status = leat_server_start(&b->server, &net, err);
   if (!status && pthread_create(&b->teller, NULL, tell_all, b))
     status = leat_error_set(err, LEAT_RESOURCE_EXHAUSTED, "cannot start a thread");
@@ -405,6 +419,8 @@ void leat_board_stop(leat_board *b) {
   pthread_mutex_unlock(&b->lock);
   if (b->telling) pthread_join(b->teller, NULL);
   leat_server_stop(b->server);
+  leat__models_close(b->models);
+  leat_pool_free(b->pool);
   leat_store_close(b->store);
   leat_vec_deinit(&b->streams);
   pthread_mutex_destroy(&b->lock);

@@ -3,6 +3,7 @@
 #ifndef LEAT_BOARD_BOARD_IMPL_H
 #define LEAT_BOARD_BOARD_IMPL_H
 
+#include "base/pool.h"
 #include "board/board.h"
 #include "formats/json_tree.h"
 
@@ -14,11 +15,15 @@ typedef struct leat_stream {  // a page that listens to changes
   int64_t written_ms;
 } leat_stream;
 
+typedef struct leat_board_models leat_board_models;
+
 struct leat_board {
   leat_board_options options;
   leat_store *store;
   leat_server *server;
-  leat_str prefix;  // without a slash at its end
+  leat_pool *pool;            // for answers that are made of many parts
+  leat_board_models *models;  // NULL: none are shown
+  leat_str prefix;            // without a slash at its end
   pthread_t teller;
   bool telling;
   atomic_bool stop;
@@ -46,6 +51,9 @@ void leat__board_bytes(leat_exchange *x, const char *type, leat_str bytes);
 void leat__board_number(leat_json_writer *w, double value);
 // Markdown as HTML that holds no script; in an arena. Without the library: its text, escaped.
 leat_str leat__markdown(leat_arena *arena, leat_str text);
+
+// The most pictures or sounds in one step of a series of images or audio.
+int64_t leat__media_samples(const leat_series *s);
 leat_str leat__escaped(leat_arena *arena, leat_str text);  // text as HTML
 
 void leat__answer_scalars(leat_board *board, leat_exchange *x);  // the points of a run and tag
@@ -67,6 +75,6 @@ static inline bool leat__eq(leat_str s, const char *text) {
 // --- Answers, file by file: NULL-ended tables of what they know ---------------------------------
 extern const leat_route leat__routes_own[], leat__routes_core[], leat__routes_scalars[],
     leat__routes_page[], leat__routes_tensors[], leat__routes_media[], leat__routes_timeseries[],
-    leat__routes_graphs[], leat__routes_hparams[], leat__routes_custom[];
+    leat__routes_graphs[], leat__routes_hparams[], leat__routes_custom[], leat__routes_models[];
 
 #endif

@@ -25,7 +25,7 @@ static bool begin_smoothing(smoother *s, const leat_view *v, size_t points) {
   return s->ring != NULL;
 }
 
-static float smooth(smoother *s, float value) {
+static inline float smooth(smoother *s, float value) {
   if (s->kind == LEAT_SMOOTH_NONE || !isfinite(value)) return value;
   if (!s->any) s->first = value;
   s->any = true;
@@ -33,6 +33,7 @@ static float smooth(smoother *s, float value) {
   s->constant = s->constant && value == s->first;
   if (s->kind == LEAT_SMOOTH_EMA) {
     s->last = s->last * s->weight + (1 - s->weight) * (double)value;
+    if (s->past < 1e-20) return s->constant ? value : (float)s->last;  // 1 - past is 1
     s->past *= s->weight;
     return s->constant ? value : (float)(s->last / (1 - s->past));
   }
@@ -63,7 +64,8 @@ typedef struct drawing {
   leat_drawn before;         // the last one in front of the range
   bool has_before;
   int column;
-  size_t index;  // of the point in the series
+  float low, high, smooth_low, smooth_high;  // of the column so far
+  size_t index;                              // of the point in the series
   struct {
     leat_drawn point;
     size_t index;
@@ -75,7 +77,7 @@ static void emit(drawing *d, leat_drawn p) {
   if (!leat_vec_push(&d->out->points, p)) d->failed = true;
 }
 
-static int column_of(const drawing *d, double x) {
+static inline int column_of(const drawing *d, double x) {
   if (d->view->log_x) x = x > 0 ? log(x) : -HUGE_VAL;
   double c = (x - d->from) * d->scale;
   return c > 0 ? c < d->view->width ? (int)c : d->view->width - 1 : 0;
@@ -97,25 +99,34 @@ static void flush_column(drawing *d) {
   d->any = false;
 }
 
-static bool below(float a, float b) { return a < b || (isnan(b) && !isnan(a)); }
-static bool above(float a, float b) { return a > b || (isnan(b) && !isnan(a)); }
+static void begin_column(drawing *d, leat_drawn p, size_t index, int column) {
+  flush_column(d);
+  d->any = true;
+  d->column = column;
+  for (int i = 0; i < MARKS; i++) d->marks[i].point = p, d->marks[i].index = index;
+  // What is no number is neither least nor greatest.
+  d->low = isnan(p.raw) ? INFINITY : p.raw;
+  d->high = isnan(p.raw) ? -INFINITY : p.raw;
+  d->smooth_low = isnan(p.smooth) ? INFINITY : p.smooth;
+  d->smooth_high = isnan(p.smooth) ? -INFINITY : p.smooth;
+}
 
-static void mark(drawing *d, leat_drawn p, size_t index) {
+static inline void set_mark(drawing *d, int which, const leat_drawn *p, size_t index) {
+  d->marks[which].point = *p;
+  d->marks[which].index = index;
+}
+
+static inline void mark(drawing *d, leat_drawn p, size_t index) {
   int column = column_of(d, p.x);
   if (!d->any || column != d->column) {
-    flush_column(d);
-    d->any = true;
-    d->column = column;
-    for (int i = 0; i < MARKS; i++) d->marks[i].point = p, d->marks[i].index = index;
+    begin_column(d, p, index, column);
     return;
   }
-  bool to[MARKS] = {[LOW] = below(p.raw, d->marks[LOW].point.raw),
-                    [HIGH] = above(p.raw, d->marks[HIGH].point.raw),
-                    [SMOOTH_LOW] = below(p.smooth, d->marks[SMOOTH_LOW].point.smooth),
-                    [SMOOTH_HIGH] = above(p.smooth, d->marks[SMOOTH_HIGH].point.smooth),
-                    [LAST] = true};
-  for (int i = LOW; i < MARKS; i++)
-    if (to[i]) d->marks[i].point = p, d->marks[i].index = index;
+  if (p.raw < d->low) d->low = p.raw, set_mark(d, LOW, &p, index);
+  if (p.raw > d->high) d->high = p.raw, set_mark(d, HIGH, &p, index);
+  if (p.smooth < d->smooth_low) d->smooth_low = p.smooth, set_mark(d, SMOOTH_LOW, &p, index);
+  if (p.smooth > d->smooth_high) d->smooth_high = p.smooth, set_mark(d, SMOOTH_HIGH, &p, index);
+  set_mark(d, LAST, &p, index);
 }
 
 // More points than can be seen one by one: those that were drawn go into columns, too.
@@ -134,7 +145,7 @@ static void begin_columns(drawing *d) {
   leat__free(drawn);
 }
 
-static void draw(drawing *d, double x, float value) {
+static inline void draw(drawing *d, double x, float value) {
   leat_drawn p = {x, value, smooth(&d->smoother, value)};
   d->out->last = p;
   if (x < d->x0) {

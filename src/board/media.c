@@ -7,13 +7,15 @@
 // What comes before the pictures in an image's list: its width and height.
 static int64_t lead_of(const char *plugin) { return strcmp(plugin, "images") == 0 ? 2 : 0; }
 
+int64_t leat__media_samples(const leat_series *s) { return s->longest - lead_of(s->plugin.ptr); }
+
 static void write_tag(leat_json_writer *w, leat_arena *arena, const leat_series *s) {
   leat_json_key(w, s->tag);
   leat_json_open(w, '{');
   leat__key_str(w, "displayName", s->display_name);
   leat__key_str(w, "description",
                 s->description.len ? leat__markdown(arena, s->description) : (leat_str){0});
-  leat__key_i64(w, "samples", s->longest - lead_of(s->plugin.ptr));
+  leat__key_i64(w, "samples", leat__media_samples(s));
   leat_json_close(w, '}');
 }
 

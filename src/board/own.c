@@ -43,7 +43,7 @@ static void answer_state(leat_board *b, leat_exchange *x) {
 typedef struct tag_entry {
   leat_str tag, name, description;
   LEAT_VEC(int) runs;
-  int64_t samples;  // of an image: the most in one step
+  int64_t samples;  // of images and sounds: the most in one step; else 0
 } tag_entry;
 
 typedef struct tag_list {  // of a plugin, over all runs
@@ -67,6 +67,10 @@ static void add_tag(tag_list *list, leat_arena *arena, const leat_series *s, int
     t->name = (leat_str){leat_arena_str(arena, s->display_name), s->display_name.len};
   if (!t->description.len && s->description.len)
     t->description = (leat_str){leat_arena_str(arena, s->description), s->description.len};
+  if (leat__eq(s->plugin, "images") || leat__eq(s->plugin, "audio")) {
+    int64_t samples = leat__media_samples(s);
+    t->samples = samples > t->samples ? samples : t->samples;
+  }
   leat_vec_push(&t->runs, run);
 }
 
@@ -80,6 +84,7 @@ static void write_tags(leat_json_writer *w, const tag_list *list, leat_arena *ar
     leat__key_str(w, "name", t->name.len ? t->name : t->tag);
     leat__key_str(w, "description",
                   t->description.len ? leat__markdown(arena, t->description) : (leat_str){0});
+    if (t->samples) leat__key_i64(w, "samples", t->samples);
     leat_json_key(w, LEAT_STR("runs"));
     leat_json_open(w, '[');
     for (size_t k = 0; k < t->runs.count; k++) leat_json_i64(w, t->runs.at[k]);
@@ -195,15 +200,17 @@ static void answer_tags(leat_board *b, leat_exchange *x) {
 enum { SERIES_MAX = 20000, BAND = 1u << 31 };
 
 typedef struct wanted {
-  leat_run *run;  // NULL: none of that number
+  leat_run *run;  // NULL: none of that number, or a band
   leat_str tag;
   leat_curve curve;
+  bool failed;             // no memory
+  struct wanted *members;  // of a band: the curves it is made of
+  size_t member_count;
 } wanted;
 
 typedef struct curves {
   leat_board *b;
   leat_view view;
-  const leat_jnode *bands;
   wanted *series;
   size_t count;
   leat_buf *out;
@@ -241,31 +248,45 @@ static bool read_view(const leat_jnode *body, leat_view *v) {
 }
 
 // The range of all series together, where none was asked for.
-static void common_range(curves *c) {
-  double low = INFINITY, high = -INFINITY, first, last;
-  for (size_t i = 0; i < c->count; i++) {
-    leat_run *run = c->series[i].run;
+static void widen(curves *c, const wanted *series, size_t count, double *low, double *high) {
+  for (size_t i = 0; i < count; i++) {
+    leat_run *run = series[i].run;
+    double first, last;
+    widen(c, series[i].members, series[i].member_count, low, high);
     if (!run) continue;
     leat_run_read(run);
-    const leat_series *s = leat_run_series(run, c->series[i].tag);
+    const leat_series *s = leat_run_series(run, series[i].tag);
     if (s && leat_points_count(&s->points)) {
       leat_curve_extent(&s->points, c->view.axis, &first, &last);
-      low = first < low ? first : low;
-      high = last > high ? last : high;
+      *low = first < *low ? first : *low;
+      *high = last > *high ? last : *high;
     }
     leat_run_unlock(run);
   }
+}
+
+static void common_range(curves *c) {
+  double low = INFINITY, high = -INFINITY;
+  widen(c, c->series, c->count, &low, &high);
   if (isnan(c->view.x0) && low <= high) c->view.x0 = low;
   if (isnan(c->view.x1) && low <= high) c->view.x1 = high;
 }
 
-static leat_status draw_one(curves *c, wanted *s, leat_error *err) {
-  if (!s->run) return LEAT_OK;
+typedef struct drawing {
+  const curves *c;
+  wanted *series;
+} drawing;
+
+static void draw_one(void *context, int64_t i) {
+  drawing *d = context;
+  const curves *c = d->c;
+  wanted *s = &d->series[i];
+  leat_error err;
+  if (!s->run) return;
   leat_run_read(s->run);
   const leat_series *of = leat_run_series(s->run, s->tag);
-  leat_status status = of ? leat_curve_draw(&of->points, &c->view, &s->curve, err) : LEAT_OK;
+  if (of && leat_curve_draw(&of->points, &c->view, &s->curve, &err)) s->failed = true;
   leat_run_unlock(s->run);
-  return status;
 }
 
 static void put_u32(leat_buf *out, uint32_t v) { leat_buf_add(out, &v, 4); }
@@ -285,25 +306,24 @@ static void write_curve(const wanted *s, uint32_t index, leat_buf *out) {
   leat_buf_add(out, &c->last.smooth, 4);
   leat_buf_add(out, &c->total, 8);
   if (!leat_buf_reserve(out, n * 16)) return;
-  for (size_t i = 0; i < n; i++) leat_buf_add(out, &c->points.at[i].x, 8);
-  for (size_t i = 0; i < n; i++) leat_buf_add(out, &c->points.at[i].raw, 4);
-  for (size_t i = 0; i < n; i++) leat_buf_add(out, &c->points.at[i].smooth, 4);
+  char *x = out->ptr + out->len, *raw = x + 8 * n, *smooth = raw + 4 * n;
+  for (size_t i = 0; i < n; i++) {
+    const leat_drawn *p = &c->points.at[i];
+    memcpy(x + 8 * i, &p->x, 8);
+    memcpy(raw + 4 * i, &p->raw, 4);
+    memcpy(smooth + 4 * i, &p->smooth, 4);
+  }
+  out->len += 16 * n;
 }
 
 // --- Bands: least, mean and greatest of a group of runs -----------------------------------------
-static bool in_group(const leat_jnode *group, const leat_run *run) {
-  for (const leat_jnode *n = group->first; n; n = n->next)
-    if (run && whole_of(n, -1) == run->id) return true;
-  return false;
-}
-
 // The places where a band is given: the points of the group's longest curve.
-static const leat_curve *longest(const curves *c, const leat_jnode *group) {
+static const leat_curve *longest(const wanted *band) {
   const leat_curve *best = NULL;
-  for (size_t i = 0; i < c->count; i++)
-    if (in_group(group, c->series[i].run) &&
-        (!best || c->series[i].curve.points.count > best->points.count))
-      best = &c->series[i].curve;
+  for (size_t i = 0; i < band->member_count; i++) {
+    const leat_curve *c = &band->members[i].curve;
+    if (!best || c->points.count > best->points.count) best = c;
+  }
   return best;
 }
 
@@ -320,20 +340,20 @@ static bool value_at(const leat_curve *c, size_t *at, double x, double *out) {
   return isfinite(value);
 }
 
-static void write_band(const curves *c, const leat_jnode *group, uint32_t index) {
-  const leat_curve *grid = longest(c, group);
-  size_t n = grid ? grid->points.count : 0;
-  double zero = 0;
+static void write_band(const wanted *band, uint32_t index, leat_buf *out) {
+  const leat_curve *grid = longest(band);
+  size_t n = grid ? grid->points.count : 0, count = band->member_count;
+  float none[2] = {0};
+  double last = 0;
+  int64_t total = 0;
   float *low = leat__calloc(3 * n + 1, sizeof *low), *mean = low + n, *high = mean + n;
-  size_t *places = leat__calloc(c->count + 1, sizeof *places);
+  size_t *places = leat__calloc(count + 1, sizeof *places);
   if (!low || !places) n = 0;
   for (size_t k = 0; k < n; k++) {
     double sum = 0, value, least = INFINITY, most = -INFINITY;
     int seen = 0;
-    for (size_t i = 0; i < c->count; i++) {
-      if (!in_group(group, c->series[i].run) ||
-          !value_at(&c->series[i].curve, &places[i], grid->points.at[k].x, &value))
-        continue;
+    for (size_t i = 0; i < count; i++) {
+      if (!value_at(&band->members[i].curve, &places[i], grid->points.at[k].x, &value)) continue;
       sum += value, seen++;
       least = value < least ? value : least;
       most = value > most ? value : most;
@@ -342,30 +362,67 @@ static void write_band(const curves *c, const leat_jnode *group, uint32_t index)
     mean[k] = seen ? (float)(sum / seen) : NAN;
     high[k] = seen ? (float)most : NAN;
   }
-  align(c->out);
-  put_u32(c->out, index | BAND);
-  put_u32(c->out, (uint32_t)n);
-  for (int i = 0; i < 3; i++) leat_buf_add(c->out, &zero, 8);
-  for (size_t k = 0; k < n; k++) leat_buf_add(c->out, &grid->points.at[k].x, 8);
-  if (n) leat_buf_add(c->out, low, 3 * n * sizeof *low);
+  for (size_t i = 0; i < count; i++) {
+    const leat_curve *c = &band->members[i].curve;
+    last = i == 0 || c->last.x > last ? c->last.x : last;
+    total += (int64_t)c->total;
+  }
+  align(out);
+  put_u32(out, index | BAND);
+  put_u32(out, (uint32_t)n);
+  leat_buf_add(out, &last, 8);
+  leat_buf_add(out, none, 8);
+  leat_buf_add(out, &total, 8);
+  for (size_t k = 0; k < n; k++) leat_buf_add(out, &grid->points.at[k].x, 8);
+  if (n) leat_buf_add(out, low, 3 * n * sizeof *low);
   leat__free(low);
   leat__free(places);
 }
 
+static bool draw(const curves *c, wanted *series, size_t count) {
+  drawing d = {c, series};
+  leat_pool_run(c->b->pool, (int64_t)count, draw_one, &d);
+  for (size_t i = 0; i < count; i++)
+    if (series[i].failed) return false;
+  return true;
+}
+
+// A band's curves are drawn, used and dropped before the next band's: many runs, little memory.
 static leat_status draw_all(curves *c, leat_error *err) {
-  leat_status status = LEAT_OK;
-  uint32_t bands = c->bands ? (uint32_t)c->bands->count : 0, index = 0;
   common_range(c);
   put_u32(c->out, 0x3153544C);  // "LTS1"
-  put_u32(c->out, (uint32_t)c->count + bands);
-  for (size_t i = 0; !status && i < c->count; i++) {
-    status = draw_one(c, &c->series[i], err);
-    if (!status) write_curve(&c->series[i], (uint32_t)i, c->out);
-    if (!bands) leat_curve_deinit(&c->series[i].curve);
+  put_u32(c->out, (uint32_t)c->count);
+  bool drawn = draw(c, c->series, c->count);
+  for (size_t i = 0; drawn && i < c->count; i++) {
+    wanted *s = &c->series[i];
+    if (s->members) {
+      drawn = draw(c, s->members, s->member_count);
+      if (drawn) write_band(s, (uint32_t)i, c->out);
+      for (size_t k = 0; k < s->member_count; k++) leat_curve_deinit(&s->members[k].curve);
+    } else {
+      write_curve(s, (uint32_t)i, c->out);
+    }
+    leat_curve_deinit(&s->curve);
   }
-  for (const leat_jnode *g = bands ? c->bands->first : NULL; !status && g; g = g->next)
-    write_band(c, g, index++);
-  return status;
+  return drawn ? LEAT_OK : leat__oom(err, c->count);
+}
+
+static bool read_band(const curves *c, wanted *band, const leat_jnode *group, leat_arena *arena) {
+  size_t count = leat_jnode_is(group, LEAT_JSON_ARRAY) ? group->count : 0;
+  band->members = leat_arena_alloc(arena, (count + 1) * sizeof *band->members);
+  if (!band->members) return false;
+  for (const leat_jnode *n = count ? group->first : NULL; n; n = n->next) {
+    leat_run *run = leat_store_run_at(c->b->store, whole_of(n, -1));
+    band->members[band->member_count++] = (wanted){.run = run, .tag = band->tag};
+    if (run) leat_store_want(c->b->store, run);
+  }
+  return true;
+}
+
+static const leat_jnode *group_of(const leat_jnode *bands, int64_t index) {
+  const leat_jnode *n = leat_jnode_is(bands, LEAT_JSON_ARRAY) ? bands->first : NULL;
+  while (n && index-- > 0) n = n->next;
+  return n;
 }
 
 static leat_status read_curves(curves *c, leat_arena *arena, leat_str text, leat_error *err) {
@@ -376,20 +433,24 @@ static leat_status read_curves(curves *c, leat_arena *arena, leat_str text, leat
   if (!leat_jnode_is(list, LEAT_JSON_ARRAY) || list->count > SERIES_MAX)
     return leat_error_set(
         err, LEAT_INVALID_ARGUMENT,
-        "series: a list of {\"run\": number, \"tag\": text} is expected, of at most "
-        "%d",
+        "series: a list of {\"run\": number, \"tag\": text} or {\"group\": place in "
+        "\"band\", \"tag\": text} is expected, of at most %d",
         SERIES_MAX);
   if (!read_view(body, &c->view))
     return leat_error_set(err, LEAT_INVALID_ARGUMENT,
                           "smooth: a value from 0 to below 1 (ema) or from 1 (mean) is expected");
-  c->bands = leat_jnode_get(body, "band");
-  if (!leat_jnode_is(c->bands, LEAT_JSON_ARRAY)) c->bands = NULL;
   c->series = leat_arena_alloc(arena, (list->count + 1) * sizeof *c->series);
   if (!c->series) return leat__oom(err, list->count);
   for (const leat_jnode *n = list->first; n; n = n->next) {
     wanted *s = &c->series[c->count++];
+    int64_t group = whole_of(leat_jnode_get(n, "group"), -1);
+    *s = (wanted){.tag = leat_jnode_str(leat_jnode_get(n, "tag"))};
+    if (group >= 0) {
+      const leat_jnode *runs = group_of(leat_jnode_get(body, "band"), group);
+      if (!read_band(c, s, runs, arena)) return leat__oom(err, list->count);
+      continue;
+    }
     s->run = leat_store_run_at(c->b->store, whole_of(leat_jnode_get(n, "run"), -1));
-    s->tag = leat_jnode_str(leat_jnode_get(n, "tag"));
     if (s->run) leat_store_want(c->b->store, s->run);
   }
   return LEAT_OK;
@@ -404,10 +465,13 @@ static void answer_series(leat_board *b, leat_exchange *x) {
   if (!status) status = leat_buf_status(&x->reply, &err);
   for (size_t i = 0; i < c.count; i++) leat_curve_deinit(&c.series[i].curve);
   leat_arena_deinit(&arena);
-  if (status)
+  if (status) {
     leat__board_fail(x, leat_http_status(status), "%s", err.message);
-  else
-    leat__board_bytes(x, "application/octet-stream", (leat_str){0});
+    return;
+  }
+  // On one machine packing takes longer than what it saves.
+  if (x->loopback) leat_reply_field(x, "content-encoding", LEAT_STR("identity"));
+  leat__board_bytes(x, "application/octet-stream", (leat_str){0});
 }
 
 // --- One point, all points ----------------------------------------------------------------------

@@ -9,11 +9,7 @@ enum { N = LEAT_BLOCK_POINTS, POINT_TEXT = 128 };
 
 // --- Points as text -----------------------------------------------------------------------------
 static size_t put_number(char *at, double value, bool quoted) {
-  if (isfinite(value)) {
-    size_t n = leat_format_f64(at, value);
-    if (!memchr(at, '.', n) && !memchr(at, 'e', n)) at[n++] = '.', at[n++] = '0';
-    return n;
-  }
+  if (isfinite(value)) return leat_format_f64(at, value);
   const char *name = isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity";
   if (!quoted) name = isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
   size_t n = strlen(name), q = quoted;
@@ -91,39 +87,65 @@ void leat__answer_scalars(leat_board *b, leat_exchange *x) {
   leat_arena_deinit(&arena);
 }
 
+// The points of one tag of many runs: each run is written by itself, several at a time.
+typedef struct part {
+  leat_str name;
+  leat_buf text;  // "" where the run has no such tag
+} part;
+
 typedef struct multirun {
   leat_board *b;
   leat_str tag;
-  leat_json_writer w;
+  LEAT_VEC(part) parts;
 } multirun;
 
-static void write_run(void *context, leat_str name) {
+static void add_run(void *context, leat_str name) {
   multirun *m = context;
-  leat_run *run = leat_store_run(m->b->store, name);
+  leat_vec_push(&m->parts, (part){.name = name});
+}
+
+static void write_run(void *context, int64_t i) {
+  multirun *m = context;
+  part *p = &m->parts.at[i];
+  leat_run *run = leat_store_run(m->b->store, p->name);
   if (!run) return;
   leat_store_want(m->b->store, run);
   leat_run_read(run);
   const leat_series *s = leat_run_series(run, m->tag);
-  if (s && is_scalar(s)) {
-    leat_json_key(&m->w, name);
-    leat__write_points(&s->points, m->b->options.samples.scalars, false, m->w.out);
-    m->w.comma = true;
-    m->w.after_key = false;
-  }
+  if (s && is_scalar(s))
+    leat__write_points(&s->points, m->b->options.samples.scalars, false, &p->text);
   leat_run_unlock(run);
+}
+
+static void join(const multirun *m, leat_buf *out) {
+  bool any = false;
+  leat_buf_char(out, '{');
+  for (size_t i = 0; i < m->parts.count; i++) {
+    const part *p = &m->parts.at[i];
+    if (!p->text.len) continue;
+    if (any) leat_buf_c(out, ", ");
+    any = true;
+    leat_json_quote(out, p->name);
+    leat_buf_c(out, ": ");
+    leat_buf_str(out, leat_buf_view(&p->text));
+    out->failed |= p->text.failed;
+  }
+  leat_buf_char(out, '}');
 }
 
 static void answer_multirun(leat_board *b, leat_exchange *x) {
   leat_arena arena = {0};
-  multirun m = {b, leat__board_param(x, &arena, "tag"), {.out = &x->reply}};
+  multirun m = {.b = b, .tag = leat__board_param(x, &arena, "tag")};
   if (!m.tag.ptr)
     leat__board_fail(x, 400, "tag must be specified");
   else {
-    leat_json_open(&m.w, '{');
-    leat__board_params(x, &arena, "runs", write_run, &m);
-    leat_json_close(&m.w, '}');
+    leat__board_params(x, &arena, "runs", add_run, &m);
+    leat_pool_run(b->pool, (int64_t)m.parts.count, write_run, &m);
+    join(&m, &x->reply);
     leat__board_json(x);
   }
+  for (size_t i = 0; i < m.parts.count; i++) leat_buf_deinit(&m.parts.at[i].text);
+  leat_vec_deinit(&m.parts);
   leat_arena_deinit(&arena);
 }
 

@@ -341,6 +341,13 @@ static size_t put_digits(char *out, bool negative, const char *digits, int count
     *p++ = '0', *p++ = '.';
     for (int i = -1; i > exponent; i--) *p++ = '0';
   }
+  if (exponent >= 0 && count > exponent + 1) {
+    memcpy(p, digits, (size_t)exponent + 1);
+    p += exponent + 1;
+    *p++ = '.';
+    memcpy(p, digits + exponent + 1, (size_t)(count - exponent - 1));
+    return (size_t)(p - out) + (size_t)(count - exponent - 1);
+  }
   for (int i = 0; i < count || i <= exponent; i++) {
     if (i == exponent + 1 && exponent >= 0) *p++ = '.';
     *p++ = i < count ? digits[i] : '0';
@@ -430,8 +437,123 @@ size_t leat_format_f32(char out[LEAT_NUMBER_MAX], float value) {
                : shortest(out, (double)value, true);
 }
 
+// --- Shortest digits of an f64, exactly ---------------------------------------------------------
+// The value and the ends of what rounds to it, times the power of ten that gives them 18 digits,
+// are whole numbers and a rest (products of 192 bits). Digits are dropped while the ends still
+// differ in front of them (Adams 2018).
+typedef unsigned __int128 wide;
+
+typedef struct scaled {
+  uint64_t whole;
+  bool exact;  // nothing is left behind the point
+} scaled;
+
+static wide power_of_ten(int k) {  // up to 10^38
+  static const uint64_t powers[] = {1u,
+                                    10u,
+                                    100u,
+                                    1000u,
+                                    10000u,
+                                    100000u,
+                                    1000000u,
+                                    10000000u,
+                                    100000000u,
+                                    1000000000u,
+                                    10000000000u,
+                                    100000000000u,
+                                    1000000000000u,
+                                    10000000000000u,
+                                    100000000000000u,
+                                    1000000000000000u,
+                                    10000000000000000u,
+                                    100000000000000000u,
+                                    1000000000000000000u,
+                                    10000000000000000000u};
+  return k < 20 ? powers[k] : (wide)powers[19] * powers[k - 19];
+}
+
+// mantissa * ten * 2^-shift, of a shift below 192; the result has at most 64 bits.
+static scaled scale(uint64_t mantissa, wide ten, int shift) {
+  wide low = (wide)(uint64_t)ten * mantissa;
+  wide high = (wide)(uint64_t)(ten >> 64) * mantissa + (low >> 64);
+  uint64_t words[4] = {(uint64_t)low, (uint64_t)high, (uint64_t)(high >> 64), 0};
+  int from = shift / 64, bits = shift % 64;
+  uint64_t rest = bits ? words[from] << (64 - bits) : 0;
+  for (int i = 0; i < from; i++) rest |= words[i];
+  uint64_t whole = words[from] >> bits | (bits ? words[from + 1] << (64 - bits) : 0);
+  return (scaled){whole, !rest};
+}
+
+static int drop_digits(scaled v, scaled low, scaled high, bool even, uint64_t *out) {
+  uint64_t a = low.whole, b = v.whole, c = high.whole;
+  bool a_zeros = even && low.exact, b_zeros = v.exact;
+  int dropped = 0;
+  unsigned last = 0;
+  if (!even && high.exact) c--;
+  // An end that is not whole stands behind its floor: only the floor above it is inside.
+  while (c / 10 > a / 10) {
+    a_zeros &= a % 10 == 0;
+    b_zeros &= last == 0;
+    last = (unsigned)(b % 10);
+    a /= 10, b /= 10, c /= 10, dropped++;
+  }
+  while (a_zeros && a % 10 == 0) {
+    b_zeros &= last == 0;
+    last = (unsigned)(b % 10);
+    a /= 10, b /= 10, c /= 10, dropped++;
+  }
+  if (b_zeros && last == 5 && b % 2 == 0) last = 4;
+  *out = b + ((b == a && !a_zeros) || last >= 5);
+  return dropped;
+}
+
+// Decimal digits, two at a time; how many.
+static int put_whole(uint64_t value, char *digits) {
+  char room[20], *p = room + sizeof room;
+  for (; value >= 100; value /= 100) {
+    unsigned pair = (unsigned)(value % 100);
+    *--p = (char)('0' + pair % 10);
+    *--p = (char)('0' + pair / 10);
+  }
+  if (value >= 10) *--p = (char)('0' + value % 10);
+  *--p = (char)('0' + (value >= 10 ? value / 10 : value));
+  size_t count = (size_t)(room + sizeof room - p);
+  memcpy(digits, p, count);
+  return (int)count;
+}
+
+// 0: not this way.
+static int fast_shortest_f64(double value, char *digits, int *exponent) {
+  uint64_t bits, found;
+  memcpy(&bits, &value, 8);
+  int e = (int)(bits >> 52) - 1075;
+  uint64_t fraction = bits & ((1ull << 52) - 1), m = fraction | 1ull << 52;
+  if (!(value >= 1e-20 && value < 1e16)) return 0;
+  int ten = (int)floor((double)(e + 52) * 0.30102999566398119521);
+  scaled v = {0, false};
+  int k = 0;
+  for (int turn = 0; turn < 2; turn++) {
+    k = 17 - ten;
+    v = scale(4 * m, power_of_ten(k), 2 - e);
+    if (v.whole < 1000000000000000000u) break;
+    ten++;
+  }
+  if (v.whole < 100000000000000000u) return 0;
+  wide power = power_of_ten(k);
+  scaled low = scale(4 * m - (fraction ? 2 : 1), power, 2 - e);
+  scaled high = scale(4 * m + 2, power, 2 - e);
+  int dropped = drop_digits(v, low, high, m % 2 == 0, &found);
+  int count = put_whole(found, digits);
+  *exponent = count - 1 + dropped - k;
+  while (count > 1 && digits[count - 1] == '0') count--;
+  return count;
+}
+
 size_t leat_format_f64(char out[LEAT_NUMBER_MAX], double value) {
-  return shortest(out, value, false);
+  char digits[24];
+  int exponent, count = fast_shortest_f64(fabs(value), digits, &exponent);
+  return count ? put_digits(out, signbit(value), digits, count, exponent)
+               : shortest(out, value, false);
 }
 
 size_t leat_format_u64(char out[LEAT_NUMBER_MAX], uint64_t value) {

@@ -45,6 +45,46 @@ static void numbers_round_trip(void) {
   }
 }
 
+// f64 as Python and JavaScript write them: the fewest digits, the nearest of those, ties to even.
+static void wide_numbers_are_shortest(void) {
+  static const struct {
+    double value;
+    const char *text;
+  } cases[] = {{0.1, "0.1"},
+               {1.0 / 3, "0.3333333333333333"},
+               {5e-324, "5e-324"},
+               {2.9103830456733704e-11, "2.9103830456733704e-11"},
+               {3.4286439418792725, "3.4286439418792725"},
+               {0.22768700122833252, "0.22768700122833252"},
+               {1700000000.1234567, "1700000000.1234567"},
+               {9007199254740993.0, "9007199254740992.0"},
+               {(double)0.6f, "0.6000000238418579"},
+               {1e16, "10000000000000000.0"},
+               {123456789012345678.0, "1.2345678901234568e+17"},
+               {1e-20, "1e-20"},
+               {9.5, "9.5"},
+               {0x1p-30, "9.313225746154785e-10"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char text[LEAT_NUMBER_MAX + 1];
+    text[leat_format_f64(text, cases[i].value)] = 0;
+    CHECK_STR(text, cases[i].text);
+  }
+  for (int i = 0; i < 100000; i++) {
+    char text[LEAT_NUMBER_MAX], less[64];
+    double d = i % 3 == 0   ? 1.7e9 + (double)(draw() >> 20) * 0x1p-22
+               : i % 3 == 1 ? (double)(float)((double)(draw() >> 40) * 0x1p-24)
+                            : ldexp((double)(draw() >> 11), (int)(draw() % 100) - 110),
+           back;
+    size_t n = leat_format_f64(text, d), digits = 0;
+    CHECK(leat_parse_f64((leat_str){text, n}, &back) && back == d);
+    for (size_t k = 0; k < n && text[k] != 'e'; k++)
+      digits += text[k] >= '0' && text[k] <= '9' && (digits || text[k] != '0');
+    if (i % 10 || digits < 16 || (n > 2 && text[n - 1] == '0')) continue;
+    snprintf(less, sizeof less, "%.*e", (int)digits - 2, d);
+    CHECK_MSG(strtod(less, NULL) != d, "%.*s has a digit too many", (int)n, text);
+  }
+}
+
 // No text with fewer digits gives the number back; of those with as many it is the nearest.
 static void numbers_are_shortest(void) {
   for (int i = 0; i < 100000; i++) {
@@ -431,6 +471,7 @@ int main(int argc, char **argv) {
       {"numbers_round_trip", numbers_round_trip},
       {"numbers_are_nearest", numbers_are_nearest},
       {"numbers_are_shortest", numbers_are_shortest},
+      {"wide_numbers_are_shortest", wide_numbers_are_shortest},
       {"json_takes_plain_numbers", json_takes_plain_numbers},
       {"json_numbers_are_nearest", json_numbers_are_nearest},
       {"numbers_ignore_the_locale", numbers_ignore_the_locale},
