@@ -3,7 +3,7 @@
 import uPlot from "uplot";
 import { theInk } from "./colors";
 import { h, perFrame } from "./dom";
-import { clock, duration, number, short } from "./format";
+import { clock, duration, number, short, ticks } from "./format";
 import { nearest, paint, places, type Area, type Curve, type Frame, type Numbers } from "./paint";
 import * as tooltip from "./tooltip";
 
@@ -168,11 +168,11 @@ export class Chart {
     const axis = { stroke: () => theInk().faint, font: "11px system-ui, sans-serif", ticks: { show: false }, grid: { stroke: () => theInk().grid, width: 1 } };
     const written: Record<AxisKind, (v: number) => string> = { count: short, number: (v) => number(v), duration, clock };
     const log = { splits: (_: uPlot, __: number, min: number, max: number) => logSplits(min, max), filter: (_: uPlot, s: number[]) => s };
-    const values = (_: uPlot, all: number[]): string[] => all.map(written[plot.xKind]);
+    const values = (_: uPlot, all: number[]): string[] => (plot.xKind === "count" ? ticks(all) : all.map(written[plot.xKind]));
     const options: uPlot.Options = {
       width: this.root.clientWidth || 300,
       height: this.root.clientHeight || 200,
-      padding: [8, 12, 0, 0],
+      padding: [8, 18, 0, 0],
       legend: { show: false },
       scales: {
         x: { time: plot.xKind === "clock", distr: plot.logX ? 3 : 1, range: () => this.xs },

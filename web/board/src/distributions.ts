@@ -8,7 +8,7 @@ import { Chart } from "./chart";
 import * as colors from "./colors";
 import { press, segmented } from "./dom";
 import type { Area } from "./paint";
-import { fetchTag, stepPage } from "./plugin";
+import { fetchTag, named, stepPage, type Shown } from "./plugin";
 import { tool } from "./toolbar";
 import type { XKind } from "./view";
 
@@ -25,9 +25,13 @@ class DistributionCard implements Card {
   private readonly chart = new Chart({ zoom: (x0, x1) => choose({ zoom: [x0, x1] }), reset: () => choose({ zoom: null }) });
   private wire: Wire = [];
 
-  constructor(private readonly info: api.TagInfo, private readonly run: number) {
-    const name = board.runName(run);
-    this.root = frame({ id: `distributions:${info.tag}:${name}:0`, title: name || ".", color: colors.ofRun(run, name), description: info.description, body: [this.chart.root] });
+  private readonly info: api.TagInfo;
+  private readonly run: number;
+
+  constructor(shown: Shown) {
+    this.info = shown.info;
+    this.run = shown.run;
+    this.root = frame({ ...named(shown), body: [this.chart.root] });
   }
 
   destroy(): void {
@@ -62,7 +66,7 @@ class DistributionCard implements Card {
   }
 }
 
-export const distributions = stepPage("distributions", "Distributions", "histograms", (info, run) => new DistributionCard(info, run), () => {
+export const distributions = stepPage("distributions", "Distributions", "histograms", (shown) => new DistributionCard(shown), () => {
   const x = segmented("Horizontal axis", [["step", "Step"], ["relative", "Relative"], ["wall", "Wall"]] as const, view.x, (v: XKind) => choose({ x: v, zoom: null }));
   return [tool(x, () => press(x, view.x))];
 });

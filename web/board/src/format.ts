@@ -13,6 +13,13 @@ export function short(value: number): string {
   return (value < 0 ? "-" : "") + Number(v.toPrecision(4)) + SUFFIXES[i];
 }
 
+/** Ticks of an axis of counts: all short, or all in full where short ones would not differ. */
+export function ticks(values: number[]): string[] {
+  const texts = values.map(short);
+  if (new Set(texts).size === texts.length && texts.every((text) => text.length < 6)) return texts;
+  return values.map((v) => (Number.isInteger(v) ? v.toLocaleString("en") : ""));
+}
+
 /** Four to six significant digits, an exponent where zeros would be many. */
 export function number(value: number, digits = 4): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "-∞";

@@ -310,7 +310,8 @@ export class GraphView {
     const width = Math.max(1, ...boxes.map((b) => b.x + b.width));
     const height = Math.max(1, ...boxes.map((b) => b.y + b.height));
     const { clientWidth, clientHeight } = this.root;
-    this.scale = Math.min(1.1, (clientWidth - 48) / width, Math.max(0.65, (clientHeight - 48) / height));
+    const whole = Math.min((clientWidth - 48) / width, (clientHeight - 48) / height);
+    this.scale = Math.min(1.1, this.fitted ? whole : Math.max(0.65, whole)); // at first no smaller than can be read
     this.dx = (clientWidth - width * this.scale) / 2;
     this.dy = Math.max(24, (clientHeight - height * this.scale) / 2);
     this.fitted = true;

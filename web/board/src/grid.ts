@@ -29,7 +29,7 @@ interface Group {
 /** The group of a tag: what stands before its first slash. */
 export function groupOf(tag: string): string {
   const slash = tag.indexOf("/");
-  return slash > 0 ? tag.slice(0, slash) : "other";
+  return slash > 0 ? tag.slice(0, slash) : "ungrouped";
 }
 
 /** A tag's own name for people, else what stands behind its first slash. */

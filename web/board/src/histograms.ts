@@ -1,13 +1,12 @@
 // Histograms of one tag of one run: a ridge of all steps one behind the other, or all laid over each other.
 // SPDX-License-Identifier: Apache-2.0
-import { choose, view } from "./board";
+import { choose, runName, view } from "./board";
 import * as colors from "./colors";
 import { h, press, segmented } from "./dom";
 import { number } from "./format";
-import { fetchTag, linkTool, StepCard, stepPage, type Step } from "./plugin";
+import { fetchTag, linkTool, StepCard, stepPage, type Shown, type Step } from "./plugin";
 import { tool } from "./toolbar";
 import * as tooltip from "./tooltip";
-import type * as api from "./api";
 
 type Bucket = [number, number, number]; // left, right, count; infinite ends come as strings
 type Wire = [number, number, Bucket[]][]; // wall time, step, buckets
@@ -48,9 +47,9 @@ class HistogramCard extends StepCard<Histogram> {
   private outlines: Float64Array[] = [];
   private rows: { y: number; index: number }[] = [];
 
-  constructor(info: api.TagInfo, run: number) {
-    super(info, run);
-    this.tag = info.tag;
+  constructor(shown: Shown) {
+    super(shown);
+    this.tag = shown.info.tag;
     this.body.classList.add("histogram");
     this.body.append(this.canvas);
     this.canvas.addEventListener("mousemove", (e) => this.point(e));
@@ -90,7 +89,7 @@ class HistogramCard extends StepCard<Histogram> {
     const base = (i: number): number => (ridge ? area.top + rise * 0.6 + ((area.bottom - area.top - rise * 0.6) * i) / (n - 1) : area.bottom);
     this.axis(ctx, area, ink);
     this.rows = [];
-    const color = colors.ofRun(this.run, this.root.querySelector("h3 .name")?.textContent ?? "");
+    const color = colors.ofRun(this.run, runName(this.run));
     const order = ridge ? this.outlines.map((_, i) => i) : [...this.outlines.keys()].sort((a, b) => Number(a === at) - Number(b === at));
     for (const i of order) {
       const outline = this.outlines[i]!;
@@ -155,7 +154,7 @@ class HistogramCard extends StepCard<Histogram> {
     const step = this.steps[near]!;
     const size = (this.high - this.low) / BINS;
     const from = this.low + bin * size;
-    const color = colors.nth(this.run);
+    const color = colors.ofRun(this.run, runName(this.run));
     const total = step.buckets.reduce((sum, b) => sum + b[2], 0);
     tooltip.show(event.clientX, event.clientY, `step ${step.step}`, [], [
       { color, label: `${number(from)} … ${number(from + size)}`, cells: [`≈ ${number(this.outlines[near]![bin]!, 4)}`], strong: true },
@@ -176,4 +175,4 @@ function modeTool(): ReturnType<typeof tool> {
   return tool(mode, () => press(mode, view.histograms));
 }
 
-export const histograms = stepPage("histograms", "Histograms", "histograms", (info, run) => new HistogramCard(info, run), () => [modeTool(), linkTool()]);
+export const histograms = stepPage("histograms", "Histograms", "histograms", (shown) => new HistogramCard(shown), () => [modeTool(), linkTool()]);
