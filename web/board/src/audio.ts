@@ -13,7 +13,11 @@ class AudioCard extends StepCard<Clip> {
 
   constructor(private readonly shown: Shown) {
     super(shown);
-    this.player = h("audio", { controls: true, preload: "none", "aria-label": `${shown.info.tag}, sample ${shown.sample + 1}` });
+    this.player = h("audio", {
+      controls: true,
+      preload: "none",
+      "aria-label": `${shown.info.tag}, sample ${shown.sample + 1}`,
+    });
     this.body.classList.add("clip");
     this.body.append(this.player);
   }
@@ -32,4 +36,10 @@ class AudioCard extends StepCard<Clip> {
   }
 }
 
-export const audio = stepPage("audio", "Audio", "audio", (shown) => new AudioCard(shown), () => [linkTool()]);
+export const audio = stepPage(
+  "audio",
+  "Audio",
+  "audio",
+  (shown) => new AudioCard(shown),
+  () => [linkTool()],
+);

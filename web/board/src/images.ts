@@ -35,4 +35,10 @@ class ImageCard extends StepCard<Picture> {
   }
 }
 
-export const images = stepPage("images", "Images", "images", (shown) => new ImageCard(shown), () => [linkTool()]);
+export const images = stepPage(
+  "images",
+  "Images",
+  "images",
+  (shown) => new ImageCard(shown),
+  () => [linkTool()],
+);

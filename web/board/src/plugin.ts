@@ -1,4 +1,5 @@
-// TensorBoard's endpoints for what is no scalar, and the cards that show one tag of one run with a slider over its steps.
+// TensorBoard's endpoints for what is no scalar, and the cards that show one tag of one run with a slider
+// over its steps.
 // SPDX-License-Identifier: Apache-2.0
 import * as api from "./api";
 import * as board from "./board";
@@ -18,7 +19,14 @@ export interface Step {
   wall_time: number;
 }
 
-export function fetchTag<T>(kind: string, what: string, tag: string, run: number, more: Record<string, string | number> = {}, signal?: AbortSignal): Promise<T> {
+export function fetchTag<T>(
+  kind: string,
+  what: string,
+  tag: string,
+  run: number,
+  more: Record<string, string | number> = {},
+  signal?: AbortSignal,
+): Promise<T> {
   return api.json<T>(`data/plugin/${kind}/${what}`, { run: board.runName(run), tag, ...more }, signal);
 }
 
@@ -38,14 +46,24 @@ function idOf({ info, run, sample, alone }: Shown): string {
 export function named(shown: Shown): Pick<Frame, "id" | "title" | "color" | "description"> {
   const name = board.runName(shown.run);
   const color = colors.ofRun(shown.run, name);
-  return { id: idOf(shown), title: shown.alone ? titleOf(shown.info) : name || ".", color, description: shown.info.description };
+  return {
+    id: idOf(shown),
+    title: shown.alone ? titleOf(shown.info) : name || ".",
+    color,
+    description: shown.info.description,
+  };
 }
 
-/** One card for each tag and visible run (and sample), grouped by tag; a tag with no visible run is left out. */
+/**
+ * One card for each tag and visible run (and sample), grouped by tag; a tag with no visible run is left
+ * out.
+ */
 export function itemsOf(all: api.TagInfo[], make: (shown: Shown) => Card): Item[] {
   const wanted = view.tagFilter ? regex(view.tagFilter) : null;
   const infos = all.filter((info) => !wanted || wanted.test(info.tag));
-  const visible = [...visibleRuns()].sort((a, b) => board.natural.compare(board.runName(a), board.runName(b)));
+  const visible = [...visibleRuns()].sort((a, b) =>
+    board.natural.compare(board.runName(a), board.runName(b)),
+  );
   const items: Item[] = [];
   const having = new Set(infos.flatMap((info) => info.runs));
   const alone = visible.filter((run) => having.has(run)).length === 1;
@@ -137,11 +155,22 @@ export abstract class StepCard<T> implements Card {
 }
 
 export function linkTool(): Tool {
-  return toggle("link steps", "One slider moves all", () => view.linked, (on) => choose({ linked: on }));
+  return toggle(
+    "link steps",
+    "One slider moves all",
+    () => view.linked,
+    (on) => choose({ linked: on }),
+  );
 }
 
 /** A page of such cards. */
-export function stepPage(id: string, title: string, kind: Kind, make: (shown: Shown) => Card, tools: () => Tool[] = () => []): Page {
+export function stepPage(
+  id: string,
+  title: string,
+  kind: Kind,
+  make: (shown: Shown) => Card,
+  tools: () => Tool[] = () => [],
+): Page {
   return {
     id,
     title,

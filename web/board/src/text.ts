@@ -27,4 +27,10 @@ class TextCard extends StepCard<Text> {
   }
 }
 
-export const text = stepPage("text", "Text", "text", (shown) => new TextCard(shown), () => [linkTool()]);
+export const text = stepPage(
+  "text",
+  "Text",
+  "text",
+  (shown) => new TextCard(shown),
+  () => [linkTool()],
+);
