@@ -168,6 +168,7 @@ function layout(): void {
 }
 
 function start(): void {
+  if (view.page === models.id && !board.state) return; // the state tells whether there is a registry
   const empty = board.tags.runs.every((run) => run.gone) && !board.state?.registry;
   if (empty) {
     current?.shown.destroy();
