@@ -30,8 +30,9 @@ const boards = [];
 
 /** Starts `leat board` on a free port; resolves when it has printed its address. */
 export function startBoard(logdir, ...more) {
+  const port = more.includes("--port") ? [] : ["--port", "0"];
   return new Promise((ok, fail) => {
-    const child = spawn(join(BUILD, "leat"), ["board", "--logdir", logdir, "--port", "0", ...more], {
+    const child = spawn(join(BUILD, "leat"), ["board", "--logdir", logdir, ...port, ...more], {
       stdio: ["ignore", "pipe", "pipe"],
     });
     boards.push(child);
@@ -41,6 +42,7 @@ export function startBoard(logdir, ...more) {
       const found = /https?:\/\/[^\s]+/.exec(told);
       if (found)
         ok({
+          ended: new Promise((done) => child.on("exit", done)),
           address: found[0].replace(/([^/])$/, (all) => (found[0].includes("?") ? all : `${all}/`)),
           stop: () => child.kill("SIGTERM"),
         });

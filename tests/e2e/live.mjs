@@ -95,18 +95,25 @@ test("in a notebook's frame, behind a prefix, with a token", async () => {
   equal(refused.status(), 401, "without the token");
 });
 
-test("a deleted run goes, a bad address is told", async () => {
+test("a board that goes is told, and followed again when it is back", async () => {
   const logs = temporary();
   mkdirSync(join(logs, "a"), { recursive: true });
   const file = new EventFile(join(logs, "a"));
   file.scalars(0, { loss: 1 });
   file.scalars(1, { loss: 0.5 });
   file.close();
-  const { address, stop } = await startBoard(logs);
+  const { address, stop, ended } = await startBoard(logs);
   const page = await open(`${address}#nosuchpage?smooth=1`);
   await page.waitForSelector('.card[data-drawn="1"]');
   equal(await page.textContent(".tabs a[aria-current]"), "Scalars", "the first page");
   await settled(page);
   stop();
   await soon(async () => (await page.textContent(".status")) === "not connected", "the lost board is told");
+  await ended;
+  const more = new EventFile(join(logs, "a"), { append: true });
+  more.scalars(2, { loss: 0.25 });
+  more.close();
+  await startBoard(logs, "--port", new URL(address).port);
+  await soon(async () => (await page.textContent(".status")) === "live", "connected again", 10000);
+  await page.waitForSelector('.card[data-last="2"]');
 });

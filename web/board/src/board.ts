@@ -173,7 +173,9 @@ export async function refreshState(): Promise<void> {
   tell(["state"]);
 }
 
-let heard = 0;
+const STATE_MS = 2000; // between looks for notices while runs grow
+let stateTimer = 0;
+let lost = false; // the stream was there once, and went
 
 export function follow(): void {
   api.listen(
@@ -183,11 +185,14 @@ export function follow(): void {
       if (runs.size) tell(["state", "data"], runs);
       else tell(["state"]);
       if (change.tags_changed) void refreshTags();
-      if (change.loading?.done || Date.now() - heard > 2000) void refreshState().catch(() => undefined);
-      heard = Date.now();
+      stateTimer ||= window.setTimeout(() => {
+        stateTimer = 0;
+        void refreshState().catch(() => undefined);
+      }, STATE_MS);
     },
     (yes) => {
-      const missed = yes && !live && heard > 0;
+      const missed = yes && !live && lost;
+      lost ||= live && !yes;
       live = yes;
       tell(["state"]);
       if (missed)
