@@ -41,6 +41,18 @@ for (const scheme of ["light", "dark"]) {
   });
 }
 
+test("looks: what opens", async () => {
+  const page = await open(`${await everything()}#scalars`);
+  await page.waitForSelector(".card[data-drawn]");
+  for (const name of ["Settings", "Several tags in one chart", "Download"]) {
+    await page.locator(`summary[aria-label="${name}"]`).first().click();
+    await page.waitForSelector("details[open] .popover");
+    equal(await axe(page), [], `axe-core on ${name}`);
+    await shot(page, `open-${name.split(" ")[0].toLowerCase()}`);
+    await page.keyboard.press("Escape");
+  }
+});
+
 test("looks: a phone", async () => {
   for (const name of SHORT ? ["scalars"] : PAGES)
     await look(name, { width: 390, height: 844, touch: true }, `${name}-phone`);

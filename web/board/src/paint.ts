@@ -163,7 +163,8 @@ export function paint(
     hot === null ? curves : [...curves].sort((a, b) => Number(a.key === hot) - Number(b.key === hot));
   ctx.save();
   ctx.beginPath();
-  ctx.rect(f.left, f.top, f.width, f.height);
+  const room = 3 * ratio; // dots at the edge are seen whole
+  ctx.rect(f.left - room, f.top - room, f.width + 2 * room, f.height + 2 * room);
   ctx.clip();
   ctx.lineJoin = "round";
   for (const area of areas) {

@@ -408,7 +408,7 @@ function settings(): Tool {
     h(
       "div",
       { class: "settings" },
-      h("label", { class: "line" }, "Runs as", lines),
+      h("div", { class: "line" }, "Runs as", lines),
       h(
         "p",
         { class: "help" },
@@ -416,7 +416,7 @@ function settings(): Tool {
       ),
       h("label", { class: "line" }, "Bands by", group),
       h("p", { class: "help" }, "The expression's first group names the band of a run."),
-      h("label", { class: "line" }, "Cards", size),
+      h("div", { class: "line" }, "Cards", size),
       outliers,
     ),
   ]);
