@@ -23,6 +23,7 @@ lint:
 
 fmt:
 	@git ls-files 'src/*.[ch]' 'include/*.h' 'tests/*.[ch]' | xargs clang-format -i
+	@if [ -d web/board/node_modules ]; then cd web/board && npm run --silent fmt; fi
 
 peers:
 	@python3 -m venv $(BUILD)/peers && $(BUILD)/peers/bin/pip install -q -r bench/peers/requirements.txt

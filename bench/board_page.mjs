@@ -1,4 +1,5 @@
-// From navigation to the first chart on screen, in Chromium: board_page.mjs leat|tensorboard ADDRESS [TIMES]; prints one JSON line.
+// From navigation to the first chart on screen, in Chromium: board_page.mjs leat|tensorboard ADDRESS
+// [TIMES]; prints one JSON line.
 // SPDX-License-Identifier: Apache-2.0
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -7,7 +8,9 @@ import { fileURLToPath } from "node:url";
 const require = createRequire(fileURLToPath(new URL("../web/board/package.json", import.meta.url)));
 const { chromium } = require("playwright-core");
 const [which, address, times = "5"] = process.argv.slice(2);
-const executablePath = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser"].find((p) => p && existsSync(p));
+const executablePath = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser"].find(
+  (p) => p && existsSync(p),
+);
 
 // In the page: the time at which a chart has its first curve, looked for at every frame.
 const WATCH = {

@@ -348,7 +348,7 @@ def trees(tmp):
 def nothing(tmp):
     (tmp / "empty").mkdir()
     for name in ("empty", "missing"):
-        with Board(tmp / name) as b:
+        with Board(tmp / name, "--reload_interval", "0.3") as b:
             status, raw, _ = b.ask("GET", "/")
             check(f"an {name} log directory is no failure", status == 200 and b.get("/data/runs") == [])
             put(tmp / name / "r", VERSION, scalar("loss", 0, 1.0))
@@ -370,6 +370,56 @@ def nothing(tmp):
 
 
 # --- Who may ask, and what text may do ----------------------------------------------------------------------
+def models(tmp):
+    rows = "".join(f"{i % 7},{'red' if i % 2 else 'blue'},{i % 2}\n" for i in range(200))
+    (tmp / "data.csv").write_text("size,colour,label\n" + rows)
+    for args in (["init", "data.csv", "--label", "label", "--eval", "data.csv", "--output", "m.yaml"], ["train", "m.yaml", "--job-dir", "job", "--train-files", "data.csv", "--train-steps", "20"],
+                 ["models", "create", "m", "--registry", "reg"], ["versions", "create", "v1", "--model", "m", "--origin", "job", "--registry", "reg"]):
+        done = subprocess.run([LEAT, *args], cwd=tmp, capture_output=True, text=True, timeout=300)
+        if done.returncode:
+            check("a model to show", False, (args, done.stderr[-500:]))
+            return
+    with Board(tmp / "job", "--registry", str(tmp / "reg")) as b:
+        listed = b.get("/data/leat/models")["models"]
+        check("the registry's models are listed", [m["name"] for m in listed] == ["m"] and listed[0]["default"] == "v1" and listed[0]["versions"][0]["state"] == "READY", listed)
+        about = b.get("/data/leat/models/m/v1")
+        names = {i["name"]: i for i in about["inputs"]}
+        check("what a model takes", set(names) == {"size", "colour"} and names["colour"]["dtype"] == "string" and names["colour"]["shape"][0] is None, about)
+        status, raw, _ = b.ask("POST", "/data/leat/predict", json.dumps({"model": "m", "version": "v1", "instances": [{"size": 3, "colour": "red"}]}))
+        check("a prediction", status == 200 and "probabilities" in json.loads(raw)["predictions"][0], raw)
+        check("no such model", b.ask("POST", "/data/leat/predict", b'{"model":"x","instances":[]}')[0] == 404 and b.ask("GET", "/data/leat/models/x/v1")[0] == 404
+              and b.ask("POST", "/data/leat/predict", b"{")[0] == 400)
+        tags = b.get("/data/leat/tags")
+        scalars, histograms = {t["tag"] for t in tags["scalars"]}, {t["tag"] for t in tags["histograms"]}
+        check("what training writes: curves, weights, gradients, hyperparameters, its graph", {"loss", "gradients/norm"} <= scalars and histograms and tags["hparams"] and tags["graphs"][0]["graph"], tags)
+        curves = b.get("/data/plugin/pr_curves/tags")
+        run = next(iter(curves), None)
+        curve = b.get("/data/plugin/pr_curves/pr_curves", run=run, tag="pr_curve")[run][0] if run else {}
+        check("and a PR curve from evaluation", curve and curve["true_positives"][0] + curve["false_negatives"][0] == 100 and curve["recall"][0] == 1, curve)
+        nodes = b.get("/data/leat/graph", run=tags["graphs"][0]["run"])["nodes"]
+        check("the graph has shapes", len(nodes) > 20 and any(n["shapes"] for n in nodes), nodes[:2])
+    with Board(tmp / "job") as b:
+        check("without a registry there are no models", b.ask("GET", "/data/leat/models")[0] == 404)
+
+
+def runs(tmp):
+    put(tmp / "a", VERSION, *[scalar("loss", i, 1.0 / (i + 1)) for i in range(10)], scalar("acc", 9, 0.5))
+    put(tmp / "b" / "c", VERSION, *[scalar("loss", i, 2.0) for i in range(4)])
+    def table(*args):
+        return subprocess.run([LEAT, "runs", "--logdir", str(tmp), *args], capture_output=True, text=True, timeout=20)
+    rows = json.loads(table("--format", "json", "--sort", "~loss").stdout)
+    check("leat runs: JSON, sorted", [r["name"] for r in rows] == ["b/c", "a"] and rows[1]["scalars"] == {"acc": 0.5, "loss": 0.1} and rows[0]["steps"] == 3, rows)
+    lines = table("--format", "csv", "--tags", "^loss$", "--value", "max").stdout.splitlines()
+    check("leat runs: CSV of chosen tags", lines[0] == "name,start,steps,points,loss" and lines[1].startswith("a,") and lines[1].endswith(",1.0"), lines)
+    text = table().stdout.splitlines()
+    check("leat runs: a table", len(text) == 3 and "acc" in text[0] and text[2].split() == ["b/c", "3", "-", "2"], text)
+    for args, words in ((["--sort", "los"], "did you mean 'loss'"), (["--tags", "("], "regular expression"), (["--format", "xml"], "csv"), (["--value", "x"], "mean")):
+        done = table(*args)
+        check(f"leat runs: {' '.join(args)}", done.returncode == 2 and words in done.stderr, done.stderr)
+    done = subprocess.run([LEAT, "runs", "--logdir", str(tmp / "none")], capture_output=True, text=True, timeout=20)
+    check("leat runs: no such directory", done.returncode == 1 and "no such directory" in done.stderr, done.stderr)
+
+
 def safety(tmp):
     hostile = b"<script>alert(1)</script> [x](javascript:alert(1)) [y](JAVASCRIPT:alert(1)) [z](https://example.org) ![i](http://example.org/p.png) <img src=x onerror=alert(1)> " \
               b"[d](data:text/html,x) <a href='javascript:1'>q</a> [e](java&#115;cript:1) **bold**"
@@ -417,7 +467,7 @@ def safety(tmp):
 
 
 def main():
-    for part in (golden, curves, following, broken, trees, nothing, safety):
+    for part in (golden, curves, following, broken, trees, nothing, safety, models, runs):
         with tempfile.TemporaryDirectory() as tmp:
             part(*[pathlib.Path(tmp)][: part.__code__.co_argcount])
     return failed

@@ -93,7 +93,7 @@ def main():
             if listed == RUNS * TAGS:
                 break
             time.sleep(0.01)
-        check("tags of all runs are listed", time.perf_counter() - start, 1 * RUNS / 1000 + 0.5, "s")
+        check("tags of all runs are listed", time.perf_counter() - start, 1, "s")
         raw = series(port, range(10), tag_name(0))
         check("the first tag of ten runs is drawn", time.perf_counter() - start, 2, "s")
         assert raw[:4] == b"LTS1"

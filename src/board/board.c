@@ -122,22 +122,34 @@ static void refuse(void *context, leat_exchange *x, int status, const char *mess
 }
 
 // --- Runs ---------------------------------------------------------------------------------------
+typedef struct started {
+  leat_run *run;
+  double start;
+} started;
+
 static int by_start(const void *a, const void *b) {
-  const leat_run *p = *(leat_run *const *)a, *q = *(leat_run *const *)b;
+  const started *p = a, *q = b;
   if (p->start != q->start) {
     if (p->start == 0 || q->start == 0) return p->start == 0 ? 1 : -1;  // nothing read yet
     return p->start < q->start ? -1 : 1;
   }
-  return strcmp(p->name, q->name);
+  return strcmp(p->run->name, q->run->name);
 }
 
 leat_run **leat__board_runs(leat_board *b, int *count) {
   leat_run **runs = leat_store_runs(b->store, count);
+  started *list = leat__alloc(((size_t)*count + 1) * sizeof *list);
   int kept = 0;
-  for (int i = 0; i < *count; i++)
-    if (!atomic_load(&runs[i]->gone)) runs[kept++] = runs[i];
+  for (int i = 0; list && i < *count; i++) {
+    if (atomic_load(&runs[i]->gone)) continue;
+    leat_run_read(runs[i]);
+    list[kept++] = (started){runs[i], runs[i]->start};
+    leat_run_unlock(runs[i]);
+  }
   *count = kept;
-  qsort(runs, (size_t)kept, sizeof *runs, by_start);
+  if (kept) qsort(list, (size_t)kept, sizeof *list, by_start);
+  for (int i = 0; i < kept; i++) runs[i] = list[i].run;
+  leat__free(list);
   return runs;
 }
 

@@ -92,12 +92,12 @@ void leat__write_bins(leat_json_writer *w, const leat_tensor *t) {
 
 // The value below which that many hundredths of a percent of the counts lie: between the edges of
 // the bucket where the sum of the counts passes it.
-static double quantile(const leat_tensor *t, int64_t n, double scale, double point) {
+static double quantile(const leat_tensor *t, int64_t n, double total, double point) {
   double sum = 0, before = 0, lowest = leat__tensor_number(t, 0);
   double highest = leat__tensor_number(t, 3 * n - 2);
   for (int64_t i = 0; i < n; i++) {
     before = sum;
-    sum += leat__tensor_number(t, 3 * i + 2) * scale;
+    sum += leat__tensor_number(t, 3 * i + 2) * 10000 / total;
     if (!(sum > point) || sum == before) continue;
     double left = before == 0 ? lowest : leat__tensor_number(t, 3 * (i - 1) + 1);
     double right = leat__tensor_number(t, 3 * i + 1);
@@ -122,7 +122,7 @@ static void put_distribution(leat_json_writer *w, const leat_blob *blob, const l
   for (int i = 0; i < QUANTILES; i++) {
     leat_json_open(w, '[');
     leat_json_f64(w, points[i]);
-    leat__board_number(w, n ? quantile(t, n, 10000 / (total != 0 ? total : 1), points[i]) : 0);
+    leat__board_number(w, n ? quantile(t, n, total != 0 ? total : 1, points[i]) : 0);
     leat_json_close(w, ']');
   }
   leat_json_close(w, ']');

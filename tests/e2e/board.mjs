@@ -30,14 +30,22 @@ const boards = [];
 
 /** Starts `leat board` on a free port; resolves when it has printed its address. */
 export function startBoard(logdir, ...more) {
+  const port = more.includes("--port") ? [] : ["--port", "0"];
   return new Promise((ok, fail) => {
-    const child = spawn(join(BUILD, "leat"), ["board", "--logdir", logdir, "--port", "0", ...more], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(join(BUILD, "leat"), ["board", "--logdir", logdir, ...port, ...more], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     boards.push(child);
     let told = "";
     const hear = (data) => {
       told += data;
       const found = /https?:\/\/[^\s]+/.exec(told);
-      if (found) ok({ address: found[0].replace(/([^/])$/, (all) => (found[0].includes("?") ? all : `${all}/`)), stop: () => child.kill("SIGTERM") });
+      if (found)
+        ok({
+          ended: new Promise((done) => child.on("exit", done)),
+          address: found[0].replace(/([^/])$/, (all) => (found[0].includes("?") ? all : `${all}/`)),
+          stop: () => child.kill("SIGTERM"),
+        });
     };
     child.stdout.on("data", hear);
     child.stderr.on("data", hear);
@@ -53,7 +61,12 @@ let context = null; // of the test that runs: what its pages complained of
 const complaints = [];
 
 export function chromiumPath() {
-  const found = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((p) => p && existsSync(p));
+  const found = [
+    process.env.CHROMIUM,
+    "/usr/bin/chromium",
+    "/usr/bin/chromium-browser",
+    "/usr/bin/google-chrome",
+  ].find((p) => p && existsSync(p));
   if (!found) throw new Error("no Chromium: apt-get install chromium, or set CHROMIUM");
   return found;
 }
@@ -65,11 +78,16 @@ export async function open(address, { width = 1280, height = 800, scheme = "ligh
   const page = await context.newPage();
   page.on("pageerror", (error) => complaints.push(`error on the page: ${error.stack ?? error}`));
   page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type()) && !/favicon|net::ERR_(ABORTED|CONNECTION_REFUSED|INCOMPLETE)/.test(message.text())) complaints.push(`console ${message.type()}: ${message.text()}`);
+    if (
+      ["error", "warning"].includes(message.type()) &&
+      !/favicon|net::ERR_(ABORTED|CONNECTION_REFUSED|INCOMPLETE)/.test(message.text())
+    )
+      complaints.push(`console ${message.type()}: ${message.text()}`);
   });
   page.on("request", (request) => {
     const { protocol, hostname } = new URL(request.url());
-    if (/^https?:$/.test(protocol) && !["localhost", "127.0.0.1"].includes(hostname)) complaints.push(`a request leaves the machine: ${request.url()}`);
+    if (/^https?:$/.test(protocol) && !["localhost", "127.0.0.1"].includes(hostname))
+      complaints.push(`a request leaves the machine: ${request.url()}`);
   });
   await page.goto(address, { waitUntil: "domcontentloaded" });
   return page;
@@ -77,7 +95,11 @@ export async function open(address, { width = 1280, height = 800, scheme = "ligh
 
 /** Waits until all cards on screen have their curves. */
 export async function settled(page) {
-  await page.waitForFunction(() => document.querySelector(".card, .empty, .empty-state, .table-wrap, .graph-view, .models") && !document.documentElement.hasAttribute("data-busy"));
+  await page.waitForFunction(
+    () =>
+      document.querySelector(".card, .empty, .empty-state, .table-wrap, .graph-view, .models") &&
+      !document.documentElement.hasAttribute("data-busy"),
+  );
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 }
 
@@ -89,7 +111,11 @@ export async function shot(page, name) {
 export async function axe(page) {
   const client = await page.context().newCDPSession(page); // as a debugger does: the page's policy lets no script in
   await client.send("Runtime.evaluate", { expression: AXE });
-  const { result } = await client.send("Runtime.evaluate", { expression: "axe.run(document, { resultTypes: ['violations'] }).then((r) => JSON.stringify(r.violations.filter((v) => ['serious', 'critical'].includes(v.impact)).map((v) => v.id + ': ' + v.help + ' ' + v.nodes.slice(0, 4).map((n) => n.html.slice(0, 140) + ' ' + (n.any[0]?.message ?? '')).join(' | '))))", awaitPromise: true });
+  const { result } = await client.send("Runtime.evaluate", {
+    expression:
+      "axe.run(document, { resultTypes: ['violations'] }).then((r) => JSON.stringify(r.violations.filter((v) => ['serious', 'critical'].includes(v.impact)).map((v) => v.id + ': ' + v.help + ' ' + v.nodes.slice(0, 4).map((n) => n.html.slice(0, 140) + ' ' + (n.any[0]?.message ?? '')).join(' | '))))",
+    awaitPromise: true,
+  });
   await client.detach();
   return JSON.parse(result.value);
 }
@@ -137,14 +163,22 @@ export async function runTests() {
       if (complaints.length) wrong = new Error(complaints.join("\n"));
     } catch (error) {
       wrong = error;
-      for (const page of context?.pages() ?? []) await page.screenshot({ path: join(SHOTS, `failed-${name.replace(/[^\w]+/g, "-")}.png`) }).catch(() => undefined);
+      for (const page of context?.pages() ?? [])
+        await page
+          .screenshot({ path: join(SHOTS, `failed-${name.replace(/[^\w]+/g, "-")}.png`) })
+          .catch(() => undefined);
       if (complaints.length) wrong.message += `\n${complaints.join("\n")}`;
     }
     await context?.close().catch(() => undefined);
     context = null;
     if (browser && !browser.isConnected()) browser = null; // it fell over: the next test has a new one
     failures += wrong ? 1 : 0;
-    if (wrong) console.log(`# ${String(wrong.stack ?? wrong).slice(0, 1800).replaceAll("\n", "\n# ")}`);
+    if (wrong)
+      console.log(
+        `# ${String(wrong.stack ?? wrong)
+          .slice(0, 1800)
+          .replaceAll("\n", "\n# ")}`,
+      );
     console.log(`${wrong ? "not ok" : "ok"} ${name}${process.env.V ? ` (${Date.now() - start} ms)` : ""}`);
   }
   await browser?.close();

@@ -14,7 +14,10 @@ test("the committed page is what its sources build", async () => {
   let packed = 0;
   for (const name of readdirSync(out)) {
     const made = readFileSync(join(out, name));
-    yes(made.equals(readFileSync(join(dist, name))), `web/board/dist/${name} is older than its sources: make web`);
+    yes(
+      made.equals(readFileSync(join(dist, name))),
+      `web/board/dist/${name} is older than its sources: make web`,
+    );
     packed += gzipSync(made).length;
   }
   yes(packed <= 400 * 1024, `the page is ${packed} bytes packed`);

@@ -75,7 +75,12 @@ export function png(width, height, pixel) {
   head.writeUInt32BE(height, 4);
   head.set([8, 2, 0, 0, 0], 8);
   const magic = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]);
-  return Buffer.concat([magic, chunk("IHDR", head), chunk("IDAT", deflateSync(Buffer.from(rows))), chunk("IEND", Buffer.alloc(0))]);
+  return Buffer.concat([
+    magic,
+    chunk("IHDR", head),
+    chunk("IDAT", deflateSync(Buffer.from(rows))),
+    chunk("IEND", Buffer.alloc(0)),
+  ]);
 }
 
 /** A WAV of one channel; sample(i) gives -1..1. */
@@ -105,17 +110,26 @@ const attr = (name, value) => message(5, bytes(1, name), message(2, value));
 export function graphDef(nodes) {
   return Buffer.concat(
     nodes.map(({ name, op, inputs = [], shape, device = "" }) =>
-      message(1, bytes(1, name), bytes(2, op), ...inputs.map((i) => bytes(3, i)), bytes(4, device), attr("T", int(6, 1)),
-        ...(shape ? [attr("_output_shapes", message(1, message(7, shapeProto(shape))))] : [])),
+      message(
+        1,
+        bytes(1, name),
+        bytes(2, op),
+        ...inputs.map((i) => bytes(3, i)),
+        bytes(4, device),
+        attr("T", int(6, 1)),
+        ...(shape ? [attr("_output_shapes", message(1, message(7, shapeProto(shape))))] : []),
+      ),
     ),
   );
 }
 
 // ---- tensors (DT_FLOAT 1, DT_DOUBLE 2, DT_STRING 7) and values
 
-const tensor = (dtype, dims, content) => Buffer.concat([int(1, dtype), message(2, shapeProto(dims)), content]);
+const tensor = (dtype, dims, content) =>
+  Buffer.concat([int(1, dtype), message(2, shapeProto(dims)), content]);
 const plugin = (name, content = "") => message(9, message(1, bytes(1, name), bytes(2, content)));
-const hparamValue = (v) => (typeof v === "number" ? double(2, v) : typeof v === "boolean" ? int(4, v ? 1 : 0) : bytes(3, String(v)));
+const hparamValue = (v) =>
+  typeof v === "number" ? double(2, v) : typeof v === "boolean" ? int(4, v ? 1 : 0) : bytes(3, String(v));
 
 /** One event file of a run; every method appends events at a step. */
 export class EventFile {
@@ -163,7 +177,15 @@ export class EventFile {
   }
 
   histogram(step, tag, buckets) {
-    this.value(step, tag, plugin("histograms"), message(8, tensor(2, [buckets.length, 3], bytes(4, Buffer.from(new Float64Array(buckets.flat()).buffer)))));
+    this.value(
+      step,
+      tag,
+      plugin("histograms"),
+      message(
+        8,
+        tensor(2, [buckets.length, 3], bytes(4, Buffer.from(new Float64Array(buckets.flat()).buffer))),
+      ),
+    );
   }
 
   images(step, tag, width, height, pictures) {
@@ -172,7 +194,15 @@ export class EventFile {
   }
 
   audio(step, tag, wavs) {
-    this.value(step, tag, plugin("audio", int(2, 11)), message(8, tensor(7, [wavs.length, 2], Buffer.concat(wavs.flatMap((w) => [bytes(8, w), bytes(8, "")])))));
+    this.value(
+      step,
+      tag,
+      plugin("audio", int(2, 11)),
+      message(
+        8,
+        tensor(7, [wavs.length, 2], Buffer.concat(wavs.flatMap((w) => [bytes(8, w), bytes(8, "")]))),
+      ),
+    );
   }
 
   text(step, tag, text) {
@@ -182,7 +212,12 @@ export class EventFile {
   /** counts: rows TP, FP, TN, FN, precision, recall, each of T thresholds. */
   prCurve(step, tag, rows) {
     const content = Buffer.from(new Float32Array(rows.flat()).buffer);
-    this.value(step, tag, plugin("pr_curves", int(2, rows[0].length)), message(8, tensor(1, [6, rows[0].length], bytes(4, content))));
+    this.value(
+      step,
+      tag,
+      plugin("pr_curves", int(2, rows[0].length)),
+      message(8, tensor(1, [6, rows[0].length], bytes(4, content))),
+    );
   }
 
   graph(nodes) {
@@ -191,20 +226,41 @@ export class EventFile {
 
   /** nodes: {name, startUs, timeUs, bytes}: StepStats of one device. */
   runMetadata(step, tag, nodes, device = "/device:CPU:0") {
-    const stats = nodes.map((n) => message(2, bytes(1, n.name), int(2, n.startUs), int(3, 0), int(4, n.timeUs), int(5, n.timeUs),
-      message(6, bytes(1, "cpu"), int(2, n.bytes), int(3, n.bytes))));
+    const stats = nodes.map((n) =>
+      message(
+        2,
+        bytes(1, n.name),
+        int(2, n.startUs),
+        int(3, 0),
+        int(4, n.timeUs),
+        int(5, n.timeUs),
+        message(6, bytes(1, "cpu"), int(2, n.bytes), int(3, n.bytes)),
+      ),
+    );
     const metadata = message(1, message(1, bytes(1, device), ...stats));
     this.event(step, this.start + step, message(8, bytes(1, tag), bytes(2, metadata)));
   }
 
   hparams(values, group = "", start = this.start) {
-    const map = Object.entries(values).map(([name, v]) => message(1, bytes(1, name), message(2, hparamValue(v))));
+    const map = Object.entries(values).map(([name, v]) =>
+      message(1, bytes(1, name), message(2, hparamValue(v))),
+    );
     const info = message(3, ...map, bytes(4, group), double(5, start));
-    this.value(0, "_hparams_/session_start_info", plugin("hparams", Buffer.concat([int(1, 0), info])), message(8, tensor(1, [], Buffer.alloc(0))));
+    this.value(
+      0,
+      "_hparams_/session_start_info",
+      plugin("hparams", Buffer.concat([int(1, 0), info])),
+      message(8, tensor(1, [], Buffer.alloc(0))),
+    );
   }
 
   hparamsEnd(status = 1, end = this.start + 100) {
     const info = message(4, int(1, status), double(2, end));
-    this.value(0, "_hparams_/session_end_info", plugin("hparams", Buffer.concat([int(1, 0), info])), message(8, tensor(1, [], Buffer.alloc(0))));
+    this.value(
+      0,
+      "_hparams_/session_end_info",
+      plugin("hparams", Buffer.concat([int(1, 0), info])),
+      message(8, tensor(1, [], Buffer.alloc(0))),
+    );
   }
 }

@@ -1,4 +1,5 @@
-// The graph explorer: scopes open and close, edges carry shapes, nodes are found, time and memory colour them.
+// The graph explorer: scopes open and close, edges carry shapes, nodes are found, time and memory colour
+// them.
 // SPDX-License-Identifier: Apache-2.0
 import { equal, open, settled, shot, test, yes } from "./board.mjs";
 import { GRAPH } from "./logs.mjs";
@@ -14,23 +15,46 @@ async function openGraph(rest = "") {
 }
 
 /** Boxes of one scope must not lie over each other. */
-const overlaps = (page) => page.evaluate(() => {
-  const boxes = [...document.querySelectorAll(".graph .box")].map((g) => ({ path: g.dataset.path, r: g.querySelector("rect").getBoundingClientRect() }));
-  const clash = [];
-  for (const a of boxes) {
-    for (const b of boxes) {
-      const inside = b.path.startsWith(`${a.path}/`) || a.path.startsWith(`${b.path}/`);
-      if (a.path < b.path && !inside && a.r.left < b.r.right - 1 && b.r.left < a.r.right - 1 && a.r.top < b.r.bottom - 1 && b.r.top < a.r.bottom - 1) clash.push(`${a.path} and ${b.path}`);
-      if (b.path.startsWith(`${a.path}/`) && (b.r.left < a.r.left - 1 || b.r.right > a.r.right + 1 || b.r.top < a.r.top - 1 || b.r.bottom > a.r.bottom + 1)) clash.push(`${b.path} leaves ${a.path}`);
+const overlaps = (page) =>
+  page.evaluate(() => {
+    const boxes = [...document.querySelectorAll(".graph .box")].map((g) => ({
+      path: g.dataset.path,
+      r: g.querySelector("rect").getBoundingClientRect(),
+    }));
+    const clash = [];
+    for (const a of boxes) {
+      for (const b of boxes) {
+        const inside = b.path.startsWith(`${a.path}/`) || a.path.startsWith(`${b.path}/`);
+        if (
+          a.path < b.path &&
+          !inside &&
+          a.r.left < b.r.right - 1 &&
+          b.r.left < a.r.right - 1 &&
+          a.r.top < b.r.bottom - 1 &&
+          b.r.top < a.r.bottom - 1
+        )
+          clash.push(`${a.path} and ${b.path}`);
+        if (
+          b.path.startsWith(`${a.path}/`) &&
+          (b.r.left < a.r.left - 1 ||
+            b.r.right > a.r.right + 1 ||
+            b.r.top < a.r.top - 1 ||
+            b.r.bottom > a.r.bottom + 1)
+        )
+          clash.push(`${b.path} leaves ${a.path}`);
+      }
     }
-  }
-  return clash;
-});
+    return clash;
+  });
 
 test("graph: scopes open and close", async () => {
   const page = await openGraph();
   equal(await page.getAttribute(".graph-view", "data-nodes"), String(GRAPH.length), "nodes");
-  equal((await page.locator(".graph .box").evaluateAll((all) => all.map((b) => b.dataset.path))).sort(), ["dnn", "head", "input", "train"], "scopes");
+  equal(
+    (await page.locator(".graph .box").evaluateAll((all) => all.map((b) => b.dataset.path))).sort(),
+    ["dnn", "head", "input", "train"],
+    "scopes",
+  );
   await page.dblclick(box("dnn"));
   await page.waitForSelector(box("dnn/hiddenlayer_1"));
   await page.click(`${box("dnn/hiddenlayer_0")} .toggle`);

@@ -15,7 +15,11 @@ test("hostile names, Markdown and graphs run nothing", async () => {
   file.text(0, EVIL, MARKDOWN);
   file.images(0, `${EVIL}picture`, 2, 2, [png(2, 2, () => [255, 0, 0]), "<svg onload='window.hacked=1'/>"]);
   file.hparams({ [EVIL]: EVIL });
-  file.graph([{ name: EVIL, op: EVIL, inputs: [`${EVIL}/a:0`, EVIL, "^^x"], device: EVIL }, { name: `${EVIL}/a`, op: "x", inputs: [`${EVIL}/b`] }, { name: `${EVIL}/b`, op: "x", inputs: [`${EVIL}/a`] }]);
+  file.graph([
+    { name: EVIL, op: EVIL, inputs: [`${EVIL}/a:0`, EVIL, "^^x"], device: EVIL },
+    { name: `${EVIL}/a`, op: "x", inputs: [`${EVIL}/b`] },
+    { name: `${EVIL}/b`, op: "x", inputs: [`${EVIL}/a`] },
+  ]);
   file.close();
   const { address } = await startBoard(logs);
   for (const name of ["scalars", "text", "images", "graphs", "hparams"]) {
@@ -24,10 +28,26 @@ test("hostile names, Markdown and graphs run nothing", async () => {
     await settled(page);
     await page.waitForTimeout(200);
     equal(await page.evaluate(() => window.hacked ?? null), null, `scripts on ${name}`);
-    equal(await page.evaluate(() => [...document.querySelectorAll("a[href]")].map((a) => a.protocol).filter((p) => !/^https?:$|^blob:$/.test(p))), [], `links on ${name}`);
+    equal(
+      await page.evaluate(() =>
+        [...document.querySelectorAll("a[href]")]
+          .map((a) => a.protocol)
+          .filter((p) => !/^https?:$|^blob:$/.test(p)),
+      ),
+      [],
+      `links on ${name}`,
+    );
     if (name === "text") {
-      equal(await page.locator(".prose :is(img, iframe, style, script)").count(), 0, "elements that load or run");
-      equal(await page.locator(".prose a[href]").evaluateAll((all) => all.map((a) => a.getAttribute("href"))), ["https://leat.example/"], "the one good link");
+      equal(
+        await page.locator(".prose :is(img, iframe, style, script)").count(),
+        0,
+        "elements that load or run",
+      );
+      equal(
+        await page.locator(".prose a[href]").evaluateAll((all) => all.map((a) => a.getAttribute("href"))),
+        ["https://leat.example/"],
+        "the one good link",
+      );
     }
     if (name === "scalars") await shot(page, "hostile");
     await page.context().close();
@@ -39,7 +59,14 @@ test("the policy forbids scripts, styles and frames from elsewhere", async () =>
   const { address } = await startBoard(logs);
   const answer = await fetch(address);
   const policy = answer.headers.get("content-security-policy") ?? "";
-  for (const part of ["default-src 'self'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "object-src 'none'"]) yes(policy.includes(part), `${part} is not in "${policy}"`);
+  for (const part of [
+    "default-src 'self'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "connect-src 'self'",
+    "object-src 'none'",
+  ])
+    yes(policy.includes(part), `${part} is not in "${policy}"`);
   yes(!/unsafe/.test(policy), policy);
   yes(!/<script>|style=|onload=/.test(await answer.text()), "nothing inline");
 });

@@ -1,4 +1,5 @@
-// The logs that the tests of the board's page look at: a few runs with every kind of data, and a large set for timing.
+// The logs that the tests of the board's page look at: a few runs with every kind of data, and a large set
+// for timing.
 // SPDX-License-Identifier: Apache-2.0
 import { join } from "node:path";
 import { EventFile, png, wav } from "./events.mjs";
@@ -56,17 +57,36 @@ export const GRAPH = [
       { name: `${scope}/kernel`, op: "VariableV2", shape: [i ? [100, 70, 50][i - 1] : 14, units] },
       { name: `${scope}/bias`, op: "VariableV2", shape: [units] },
       { name: `${scope}/MatMul`, op: "MatMul", inputs: [from, `${scope}/kernel`], shape: [-1, units] },
-      { name: `${scope}/BiasAdd`, op: "BiasAdd", inputs: [`${scope}/MatMul`, `${scope}/bias`], shape: [-1, units] },
+      {
+        name: `${scope}/BiasAdd`,
+        op: "BiasAdd",
+        inputs: [`${scope}/MatMul`, `${scope}/bias`],
+        shape: [-1, units],
+      },
       { name: `${scope}/Relu`, op: "Relu", inputs: [`${scope}/BiasAdd`], shape: [-1, units] },
     ];
   }),
   { name: "dnn/logits/kernel", op: "VariableV2", shape: [50, 1] },
-  { name: "dnn/logits/MatMul", op: "MatMul", inputs: ["dnn/hiddenlayer_2/Relu", "dnn/logits/kernel"], shape: [-1, 1] },
+  {
+    name: "dnn/logits/MatMul",
+    op: "MatMul",
+    inputs: ["dnn/hiddenlayer_2/Relu", "dnn/logits/kernel"],
+    shape: [-1, 1],
+  },
   { name: "head/Sigmoid", op: "Sigmoid", inputs: ["dnn/logits/MatMul"], shape: [-1, 1] },
-  { name: "head/loss/CrossEntropy", op: "SigmoidCrossEntropyWithLogits", inputs: ["dnn/logits/MatMul", "input/labels"], shape: [-1, 1] },
+  {
+    name: "head/loss/CrossEntropy",
+    op: "SigmoidCrossEntropyWithLogits",
+    inputs: ["dnn/logits/MatMul", "input/labels"],
+    shape: [-1, 1],
+  },
   { name: "head/loss/Mean", op: "Mean", inputs: ["head/loss/CrossEntropy"], shape: [] },
   { name: "train/gradients", op: "Gradients", inputs: ["head/loss/Mean"], shape: [] },
-  { name: "train/Adagrad", op: "ApplyAdagrad", inputs: ["train/gradients", "dnn/hiddenlayer_0/kernel", "dnn/hiddenlayer_1/kernel", "^head/Sigmoid"] },
+  {
+    name: "train/Adagrad",
+    op: "ApplyAdagrad",
+    inputs: ["train/gradients", "dnn/hiddenlayer_0/kernel", "dnn/hiddenlayer_1/kernel", "^head/Sigmoid"],
+  },
 ];
 
 /** Five runs with every kind of data under `root`; steps 0..steps-1. */
@@ -85,8 +105,13 @@ export function writeEverything(root, steps = 300) {
     w.hparams({ learning_rate: rate, optimizer, layers: 2 + (r % 3), dropout: r % 2 === 0 });
     for (let s = 0; s < steps; s++) {
       const loss = floor + Math.exp((-s * (r + 2)) / 120) + 0.05 * noise() * Math.exp(-s / 200);
-      const values = { "train/loss": loss, "train/accuracy": 1 - loss / 2 + 0.02 * noise(), "train/learning_rate": rate * 0.99 ** s };
-      if (s % 10 === 0) Object.assign(values, { "eval/loss": loss + 0.05, "eval/accuracy": 1 - loss / 2 - 0.03 });
+      const values = {
+        "train/loss": loss,
+        "train/accuracy": 1 - loss / 2 + 0.02 * noise(),
+        "train/learning_rate": rate * 0.99 ** s,
+      };
+      if (s % 10 === 0)
+        Object.assign(values, { "eval/loss": loss + 0.05, "eval/accuracy": 1 - loss / 2 - 0.03 });
       values["gradients/norm"] = 10 ** (1 - s / 100 + 0.2 * noise());
       w.scalars(s, values);
       if (s % 15 === 0) {
@@ -94,16 +119,32 @@ export function writeEverything(root, steps = 300) {
         w.histogram(s, "weights/logits", histogramOf(s / steps, 0.2 + 0.1 * r));
       }
       if (s % 50 === 0) {
-        const shade = (x, y) => [128 + 127 * Math.sin((x + s) / 9), 128 + 127 * Math.cos((y * (r + 1)) / 9), (s * 255) / steps].map(Math.round);
+        const shade = (x, y) =>
+          [128 + 127 * Math.sin((x + s) / 9), 128 + 127 * Math.cos((y * (r + 1)) / 9), (s * 255) / steps].map(
+            Math.round,
+          );
         w.images(s, "samples/generated", 48, 32, [png(48, 32, shade), png(48, 32, (x, y) => shade(y, x))]);
         w.prCurve(s, "eval/pr", prRows(1.5 + s / 60 + 0.3 * r));
-        w.text(s, "notes/epoch", `## Epoch ${s / 50}\n\nloss is **${loss.toFixed(3)}**\n\n| metric | value |\n| --- | --- |\n| loss | ${loss.toFixed(4)} |\n\n<script>window.hacked = 1</script>`);
+        w.text(
+          s,
+          "notes/epoch",
+          `## Epoch ${s / 50}\n\nloss is **${loss.toFixed(3)}**\n\n| metric | value |\n| --- | --- |\n| loss | ${loss.toFixed(4)} |\n\n<script>window.hacked = 1</script>`,
+        );
       }
     }
     if (r === 0) w.audio(0, "samples/tone", [wav(8000, 4000, (i) => 0.5 * Math.sin(i / 5))]);
     if (r < 2) {
       w.graph(GRAPH);
-      w.runMetadata(10, "step_10", GRAPH.map((n, i) => ({ name: n.name, startUs: 10 * i, timeUs: 1 + ((i * 37) % 90), bytes: 64 * (1 + ((i * 53) % 400)) })));
+      w.runMetadata(
+        10,
+        "step_10",
+        GRAPH.map((n, i) => ({
+          name: n.name,
+          startUs: 10 * i,
+          timeUs: 1 + ((i * 37) % 90),
+          bytes: 64 * (1 + ((i * 53) % 400)),
+        })),
+      );
     }
     w.hparamsEnd();
     w.close();
@@ -116,7 +157,8 @@ export function writeScalars(root, runs, tags, steps) {
     const noise = randoms(r + 1);
     const w = new EventFile(join(root, `run_${String(r).padStart(3, "0")}`));
     for (let s = 0; s < steps; s++) {
-      for (let t = 0; t < tags; t++) w.scalars(s, { [`group_${t % 4}/tag_${t}`]: Math.exp(-s / (300 + 5 * r)) + 0.1 * noise() });
+      for (let t = 0; t < tags; t++)
+        w.scalars(s, { [`group_${t % 4}/tag_${t}`]: Math.exp(-s / (300 + 5 * r)) + 0.1 * noise() });
     }
     w.close();
   }

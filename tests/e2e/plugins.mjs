@@ -20,13 +20,17 @@ async function slide(page, position) {
 
 test("histograms: ridge, overlay, a slider over the steps", async () => {
   const page = await openPage("histograms");
-  equal(await page.locator(".group-head .name").allTextContents(), ["weights/hiddenlayer_0", "weights/logits"], "groups");
+  equal(
+    await page.locator(".group-head .name").allTextContents(),
+    ["weights/hiddenlayer_0", "weights/logits"],
+    "groups",
+  );
   equal(await page.textContent(".card .slider output"), "step 285", "the last step");
   await shot(page, "histograms");
   const ridge = await pixels(page);
   await slide(page, 10);
   yes(ridge !== (await pixels(page)), "another step stands out");
-  equal(await page.locator(".card[data-drawn='10']").count() > 1, true, "linked cards follow");
+  equal((await page.locator(".card[data-drawn='10']").count()) > 1, true, "linked cards follow");
   await page.click("text=Overlay");
   await settled(page);
   yes(ridge !== (await pixels(page)), "overlay");
@@ -73,7 +77,11 @@ test("text: rendered, and no script of it runs", async () => {
   const page = await openPage("text");
   yes((await page.textContent(".card .prose h2")).startsWith("Epoch"), "a heading");
   equal(await page.locator(".card .prose >> nth=0 >> table td").first().textContent(), "loss", "a table");
-  equal(await page.evaluate(() => [window.hacked ?? null, document.querySelectorAll(".prose script").length]), [null, 0], "scripts");
+  equal(
+    await page.evaluate(() => [window.hacked ?? null, document.querySelectorAll(".prose script").length]),
+    [null, 0],
+    "scripts",
+  );
   await slide(page, 0);
   equal(await page.textContent(".card .prose h2"), "Epoch 0", "the first step");
   await shot(page, "text");
@@ -93,12 +101,18 @@ test("hyperparameters: sorted and filtered", async () => {
   const page = await open(`${await everything()}#hparams`);
   await page.waitForSelector(".hparams tbody tr");
   const column = (n) => page.locator(`.hparams tbody tr > :nth-child(${n})`).allTextContents();
-  const heads = (await page.locator(".hparams thead button").allTextContents()).map((t) => t.replace(/[↑↓]/, ""));
+  const heads = (await page.locator(".hparams thead button").allTextContents()).map((t) =>
+    t.replace(/[↑↓]/, ""),
+  );
   const at = (name) => heads.findIndex((t) => t === name) + 1;
   yes(at("learning_rate") > 0 && at("eval/loss") > 0, `columns ${heads}`);
   await page.click(".hparams thead button:has-text('learning_rate')");
   const rates = (await column(at("learning_rate"))).map(Number);
-  equal(rates, [...rates].sort((a, b) => a - b), "upwards");
+  equal(
+    rates,
+    [...rates].sort((a, b) => a - b),
+    "upwards",
+  );
   await page.click(".hparams thead button:has-text('learning_rate')");
   equal((await column(at("learning_rate"))).map(Number), rates.reverse(), "downwards");
   equal(await page.locator("th[aria-sort=descending]").count(), 1, "aria-sort");

@@ -1,4 +1,5 @@
-// The board's page in a real browser, page by page: node tests/e2e/run.mjs (BUILD=build, SHORT=1: the quick part, T=words: those tests).
+// The board's page in a real browser, page by page: node tests/e2e/run.mjs (BUILD=build, SHORT=1: the quick
+// part, T=words: those tests).
 // SPDX-License-Identifier: Apache-2.0
 import { runTests } from "./board.mjs";
 import "./dist.mjs";

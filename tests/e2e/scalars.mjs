@@ -1,4 +1,5 @@
-// Scalars: runs are ticked, filtered and alone; smoothing, axes, zoom, bands, pins, several tags, full screen; the address holds it.
+// Scalars: runs are ticked, filtered and alone; smoothing, axes, zoom, bands, pins, several tags, full
+// screen; the address holds it.
 // SPDX-License-Identifier: Apache-2.0
 import { join } from "node:path";
 import { equal, open, settled, shot, soon, startBoard, temporary, test, yes } from "./board.mjs";
@@ -39,14 +40,18 @@ async function openScalars(rest = "", options = {}) {
 }
 
 /** A card's picture, as a text that changes with it. */
-const picture = (page, id) => page.evaluate((selector) => document.querySelector(`${selector} canvas`).toDataURL(), card(id));
+const picture = (page, id) =>
+  page.evaluate((selector) => document.querySelector(`${selector} canvas`).toDataURL(), card(id));
 
 test("scalars: every tag is a card, grouped by prefix", async () => {
   const page = await openScalars();
   equal(await page.locator(".group-head .name").allTextContents(), ["eval", "gradients", "train"], "groups");
   equal(await page.locator(".card").count(), 6, "cards");
   equal(await drawn(page), 5, "curves");
-  yes(await page.evaluate(() => performance.getEntriesByName("first-chart").length === 1), "the first chart is marked");
+  yes(
+    await page.evaluate(() => performance.getEntriesByName("first-chart").length === 1),
+    "the first chart is marked",
+  );
   await shot(page, "scalars");
   await page.click(".group-head >> text=eval");
   equal(await page.locator(".card").count(), 4, "cards with a closed group");
@@ -120,7 +125,9 @@ test("scalars: a brush zooms all cards, a double click shows everything", async 
   const drag = async (x0, y0, x1, y1) => {
     await page.mouse.move(box.x + box.width * x0, box.y + box.height * y0);
     await page.mouse.down();
-    await page.mouse.move(box.x + box.width * (x0 + x1) * 0.5, box.y + box.height * (y0 + y1) * 0.5, { steps: 4 });
+    await page.mouse.move(box.x + box.width * (x0 + x1) * 0.5, box.y + box.height * (y0 + y1) * 0.5, {
+      steps: 4,
+    });
     await page.mouse.move(box.x + box.width * x1, box.y + box.height * y1, { steps: 4 });
     await page.mouse.up();
     await settled(page);
@@ -148,7 +155,10 @@ test("scalars: the tooltip tells every run's value at the pointer, and keys move
   await page.waitForSelector(".tooltip:visible");
   equal(await page.locator(".tooltip tbody tr").count(), 5, "rows");
   const values = (await page.locator(".tooltip tbody tr td:nth-child(3)").allTextContents()).map(Number);
-  yes(values.every((v, i) => v > 0 && v < 2 && (i === 0 || v <= values[i - 1])), `values ${values}`);
+  yes(
+    values.every((v, i) => v > 0 && v < 2 && (i === 0 || v <= values[i - 1])),
+    `values ${values}`,
+  );
   const head = await page.textContent(".tooltip th");
   yes(/^step 1[45]\d$/.test(head), `the head is "${head}"`);
   await shot(page, "scalars-tooltip");
@@ -188,7 +198,15 @@ test("scalars: bands over groups of runs", async () => {
   await page.click("text=log y"); // nothing is asked anew
   await page.locator("#smoothing").fill("0.8");
   await settled(page);
-  equal(seen.at(-1).band.map((b) => b.length).slice(0, 2).sort(), [2, 3], "runs of the bands");
+  equal(
+    seen
+      .at(-1)
+      .band.map((b) => b.length)
+      .slice(0, 2)
+      .sort(),
+    [2, 3],
+    "runs of the bands",
+  );
   await shot(page, "scalars-bands");
 });
 
@@ -208,7 +226,11 @@ test("scalars: the address alone shows the same", async () => {
   yes(await again.locator("label:has-text('log y') input").isChecked(), "log y");
   await again.goto(`${again.url().split("#")[0]}#scalars?zoom=nonsense&smooth=9&x=%E0%A4%A&group=(`);
   await settled(again);
-  equal(await again.getAttribute(card("train/loss"), "data-drawn"), "5", "an address nobody wrote is as at first");
+  equal(
+    await again.getAttribute(card("train/loss"), "data-drawn"),
+    "5",
+    "an address nobody wrote is as at first",
+  );
 });
 
 test("scalars: every point as CSV", async () => {
@@ -216,7 +238,10 @@ test("scalars: every point as CSV", async () => {
   await page.hover(card("train/loss"));
   await page.click(`${card("train/loss")} summary[aria-label="Download"]`);
   const link = page.locator(`${card("train/loss")} .downloads a >> nth=0`);
-  const text = await page.evaluate(async (href) => (await fetch(href)).text(), await link.getAttribute("href"));
+  const text = await page.evaluate(
+    async (href) => (await fetch(href)).text(),
+    await link.getAttribute("href"),
+  );
   equal(text.trim().split("\n").length, 301, "lines");
 });
 

@@ -284,7 +284,7 @@ for i, lr in enumerate((0.1, 0.01, 0.001)):
 def write_own(folder):
     census = os.environ.get("LEAT_DATA")
     if census and pathlib.Path(census).is_dir():
-        done = subprocess.run([LEAT, "train", pathlib.Path(__file__).resolve().parents[2] / "examples/census/census.yaml", "--job-dir", folder, "--train-steps", "60",
+        done = subprocess.run([LEAT, "train", pathlib.Path(__file__).resolve().parents[2] / "examples/census/census.yaml", "--job-dir", f"{folder}/job", "--train-steps", "60",
                                "--train-files", f"{census}/adult.data", "--eval-files", f"{census}/adult.test", "--eval-steps", "2"], capture_output=True, text=True)
         if done.returncode:
             print("# leat train: " + done.stderr.strip()[-300:])

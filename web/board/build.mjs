@@ -24,7 +24,14 @@ await build({
   legalComments: "none",
   banner: { js: `/* Leat's board, SPDX-License-Identifier: Apache-2.0. It contains uPlot:\n${licence} */` },
 });
-await build({ absWorkingDir: here, entryPoints: { app: "src/app.css" }, outdir: out, bundle: true, minify: true, charset: "utf8" });
+await build({
+  absWorkingDir: here,
+  entryPoints: { app: "src/app.css" },
+  outdir: out,
+  bundle: true,
+  minify: true,
+  charset: "utf8",
+});
 for (const name of ["index.html", "icon.svg"]) copyFileSync(join(here, "src", name), join(out, name));
 
 let packed = 0;

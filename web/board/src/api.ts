@@ -1,4 +1,5 @@
-// Talking to the server: JSON, the binary answer of curves, the stream of changes. Addresses are relative, so any path prefix works.
+// Talking to the server: JSON, the binary answer of curves, the stream of changes. Addresses are relative,
+// so any path prefix works.
 // SPDX-License-Identifier: Apache-2.0
 import type { SmoothKind, XKind } from "./view";
 
@@ -109,14 +110,20 @@ async function check(answer: Response): Promise<Response> {
   let told = "";
   try {
     const body = await answer.text();
-    told = body.startsWith("{") ? String((JSON.parse(body) as { error?: unknown }).error ?? "") : body.slice(0, 300);
+    told = body.startsWith("{")
+      ? String((JSON.parse(body) as { error?: unknown }).error ?? "")
+      : body.slice(0, 300);
   } catch {
     // the status says enough
   }
   throw new Error(told || `the server answered ${answer.status}`);
 }
 
-export async function json<T>(path: string, query: Record<string, string | number> = {}, signal?: AbortSignal): Promise<T> {
+export async function json<T>(
+  path: string,
+  query: Record<string, string | number> = {},
+  signal?: AbortSignal,
+): Promise<T> {
   const answer = await check(await fetch(url(path, query), signal ? { signal } : {}));
   return (await answer.json()) as T;
 }
@@ -127,13 +134,21 @@ export async function post<T>(path: string, body: unknown, signal?: AbortSignal)
 
 async function send(path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
   const headers = { "Content-Type": "application/json" };
-  return check(await fetch(url(path), { method: "POST", headers, body: JSON.stringify(body), ...(signal ? { signal } : {}) }));
+  return check(
+    await fetch(url(path), {
+      method: "POST",
+      headers,
+      body: JSON.stringify(body),
+      ...(signal ? { signal } : {}),
+    }),
+  );
 }
 
 /** Reads the answer of data/leat/series: views into the buffer, nothing is copied. */
 export function decode(buffer: ArrayBuffer): Series[] {
   const view = new DataView(buffer);
-  if (buffer.byteLength < 8 || view.getUint32(0, true) !== 0x3153544c) throw new Error("the server's curves are not in the form LTS1");
+  if (buffer.byteLength < 8 || view.getUint32(0, true) !== 0x3153544c)
+    throw new Error("the server's curves are not in the form LTS1");
   const series: Series[] = [];
   const total = view.getUint32(4, true);
   let at = 8;
@@ -159,10 +174,15 @@ export async function series(query: SeriesQuery, signal: AbortSignal): Promise<S
   return decode(await (await send("data/leat/series", query, signal)).arrayBuffer());
 }
 
-/** Calls back at every change, and with true and false as the stream comes and goes; it reconnects by itself. */
+/**
+ * Calls back at every change, and with true and false as the stream comes and goes; it reconnects by
+ * itself.
+ */
 export function listen(changed: (change: Change) => void, connected: (yes: boolean) => void): void {
   const source = new EventSource(url("data/leat/events"));
-  source.addEventListener("change", (event) => changed(JSON.parse((event as MessageEvent<string>).data) as Change));
+  source.addEventListener("change", (event) =>
+    changed(JSON.parse((event as MessageEvent<string>).data) as Change),
+  );
   source.addEventListener("open", () => connected(true));
   source.addEventListener("error", () => connected(false));
 }

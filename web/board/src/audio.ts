@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as api from "./api";
 import { h } from "./dom";
-import { fetchTag, linkTool, StepCard, stepPage, type Step } from "./plugin";
+import { fetchTag, linkTool, StepCard, stepPage, type Shown, type Step } from "./plugin";
 
 interface Clip extends Step {
   query: string;
@@ -11,15 +11,19 @@ interface Clip extends Step {
 class AudioCard extends StepCard<Clip> {
   private readonly player: HTMLAudioElement;
 
-  constructor(private readonly info: api.TagInfo, run: number, private readonly sample: number) {
-    super(info, run, sample);
-    this.player = h("audio", { controls: true, preload: "none", "aria-label": `${info.tag}, sample ${sample + 1}` });
+  constructor(private readonly shown: Shown) {
+    super(shown);
+    this.player = h("audio", {
+      controls: true,
+      preload: "none",
+      "aria-label": `${shown.info.tag}, sample ${shown.sample + 1}`,
+    });
     this.body.classList.add("clip");
     this.body.append(this.player);
   }
 
   protected load(signal: AbortSignal): Promise<Clip[]> {
-    return fetchTag("audio", "audio", this.info.tag, this.run, { sample: this.sample }, signal);
+    return fetchTag("audio", "audio", this.shown.info.tag, this.run, { sample: this.shown.sample }, signal);
   }
 
   protected told(clip: Clip): string {
@@ -32,4 +36,10 @@ class AudioCard extends StepCard<Clip> {
   }
 }
 
-export const audio = stepPage("audio", "Audio", "audio", (info, run, sample) => new AudioCard(info, run, sample), () => [linkTool()]);
+export const audio = stepPage(
+  "audio",
+  "Audio",
+  "audio",
+  (shown) => new AudioCard(shown),
+  () => [linkTool()],
+);

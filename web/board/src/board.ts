@@ -1,10 +1,14 @@
-// What the whole page shares: the view and the address, the catalogue of runs and tags, and who wants to know of changes.
+// What the whole page shares: the view and the address, the catalogue of runs and tags, and who wants to
+// know of changes.
 // SPDX-License-Identifier: Apache-2.0
 import * as api from "./api";
 import { debounce, regex } from "./dom";
 import { fromHash, toHash, type View } from "./view";
 
-/** What changed: fields of the view, "state", "tags" (the catalogue), "colors", "theme", "hover" (a run under the pointer), or "data" (new points, of `runs`). */
+/**
+ * What changed: fields of the view, "state", "tags" (the catalogue), "colors", "theme", "hover" (a run
+ * under the pointer), or "data" (new points, of `runs`).
+ */
 export interface News {
   has: (...what: (keyof View | "state" | "tags" | "data" | "colors" | "theme" | "hover")[]) => boolean;
   runs: ReadonlySet<number> | null; // null = any
@@ -12,9 +16,19 @@ export interface News {
 type Listener = (news: News) => void;
 
 const NO_TAGS: api.Tags = {
-  revision: 0, runs: [], scalars: [], histograms: [], images: [], text: [], pr_curves: [], audio: [], graphs: [],
-  hparams: false, custom_scalars: false, other: {},
-}; // prettier-ignore
+  revision: 0,
+  runs: [],
+  scalars: [],
+  histograms: [],
+  images: [],
+  text: [],
+  pr_curves: [],
+  audio: [],
+  graphs: [],
+  hparams: false,
+  custom_scalars: false,
+  other: {},
+};
 
 export let view: View = fromHash(location.hash);
 export let tags: api.Tags = NO_TAGS;
@@ -67,7 +81,11 @@ export function followAddress(): void {
     written = location.hash;
     const before = view;
     view = fromHash(location.hash);
-    tell((Object.keys(view) as (keyof View)[]).filter((key) => JSON.stringify(view[key]) !== JSON.stringify(before[key]) || key === "runs"));
+    tell(
+      (Object.keys(view) as (keyof View)[]).filter(
+        (key) => JSON.stringify(view[key]) !== JSON.stringify(before[key]) || key === "runs",
+      ),
+    );
   };
   addEventListener("popstate", follow);
   addEventListener("hashchange", follow);
@@ -84,7 +102,9 @@ export function isTicked(name: string): boolean {
 /** The numbers of the runs that are there and pass the filter. */
 export function matchingRuns(): number[] {
   const wanted = view.runFilter ? regex(view.runFilter) : null;
-  return tags.runs.map((_, i) => i).filter((i) => !tags.runs[i]!.gone && (!wanted || wanted.test(tags.runs[i]!.name)));
+  return tags.runs
+    .map((_, i) => i)
+    .filter((i) => !tags.runs[i]!.gone && (!wanted || wanted.test(tags.runs[i]!.name)));
 }
 
 /** The numbers of the runs that are ticked and pass the filter. */
@@ -134,7 +154,8 @@ export function refreshTags(): Promise<void> {
     .then((answer) => {
       const other = answer.revision !== tags.revision || !tags.revision;
       tags = { ...NO_TAGS, ...answer };
-      for (const kind of ["scalars", "histograms", "images", "text", "pr_curves", "audio"] as const) tags[kind].sort((a, b) => natural.compare(a.tag, b.tag));
+      for (const kind of ["scalars", "histograms", "images", "text", "pr_curves", "audio"] as const)
+        tags[kind].sort((a, b) => natural.compare(a.tag, b.tag));
       if (other) tell(["tags"]);
     })
     .finally(() => {
@@ -152,7 +173,9 @@ export async function refreshState(): Promise<void> {
   tell(["state"]);
 }
 
-let heard = 0;
+const STATE_MS = 2000; // between looks for notices while runs grow
+let stateTimer = 0;
+let lost = false; // the stream was there once, and went
 
 export function follow(): void {
   api.listen(
@@ -162,14 +185,20 @@ export function follow(): void {
       if (runs.size) tell(["state", "data"], runs);
       else tell(["state"]);
       if (change.tags_changed) void refreshTags();
-      if (change.loading?.done || Date.now() - heard > 2000) void refreshState().catch(() => undefined);
-      heard = Date.now();
+      stateTimer ||= window.setTimeout(() => {
+        stateTimer = 0;
+        void refreshState().catch(() => undefined);
+      }, STATE_MS);
     },
     (yes) => {
-      const missed = yes && !live && heard > 0;
+      const missed = yes && !live && lost;
+      lost ||= live && !yes;
       live = yes;
       tell(["state"]);
-      if (missed) void refreshTags().then(() => tell(["data"])).catch(() => undefined);
+      if (missed)
+        void refreshTags()
+          .then(() => tell(["data"]))
+          .catch(() => undefined);
     },
   );
 }

@@ -3,7 +3,10 @@
 import { choose, view, type News } from "./board";
 import { h, iconButton, markdown } from "./dom";
 
-/** What a grid shows. `refresh` is called when the card comes on screen (null) and for news while it is there. */
+/**
+ * What a grid shows. `refresh` is called when the card comes on screen (null) and for news while it is
+ * there.
+ */
 export interface Card {
   root: HTMLElement;
   refresh: (news: News | null) => void;
@@ -22,7 +25,12 @@ export interface Frame {
 }
 
 function describe(html: string): HTMLElement {
-  return h("details", { class: "menu" }, h("summary", { class: "icon-button", "aria-label": "Description", title: "Description" }, "i"), h("div", { class: "popover prose" }, markdown(html)));
+  return h(
+    "details",
+    { class: "menu" },
+    h("summary", { class: "icon-button", "aria-label": "Description", title: "Description" }, "i"),
+    h("div", { class: "popover prose" }, markdown(html)),
+  );
 }
 
 export function setPinned(tag: string, on: boolean): void {
@@ -45,17 +53,45 @@ export function frame(spec: Frame): HTMLElement {
     { class: "tools" },
     ...(spec.tools ?? []),
     spec.description ? describe(spec.description) : null,
-    pin === undefined ? null : iconButton("pin", pinned ? "Unpin" : "Pin to the top (p)", () => setPinned(pin, !view.pins.includes(pin)), { "aria-pressed": String(pinned), class: "icon-button pin" }),
+    pin === undefined
+      ? null
+      : iconButton(
+          "pin",
+          pinned ? "Unpin" : "Pin to the top (p)",
+          () => setPinned(pin, !view.pins.includes(pin)),
+          { "aria-pressed": String(pinned), class: "icon-button pin" },
+        ),
     iconButton("full", "Full screen (f)", () => setFull(id), { class: "icon-button expand" }),
   );
-  const heading = h("h3", { title }, swatch, h("span", { class: "name" }, title), spec.hint ? h("span", { class: "hint" }, spec.hint) : null);
-  return h("article", { class: full ? "card full" : "card", "data-card": id, "data-pin": pin ?? null, "aria-label": spec.hint ? `${title}, ${spec.hint}` : title }, h("header", {}, heading, tools), h("div", { class: "body" }, ...spec.body));
+  const heading = h(
+    "h3",
+    { title },
+    swatch,
+    h("span", { class: "name" }, title),
+    spec.hint ? h("span", { class: "hint" }, spec.hint) : null,
+  );
+  return h(
+    "article",
+    {
+      class: full ? "card full" : "card",
+      "data-card": id,
+      "data-pin": pin ?? null,
+      "aria-label": spec.hint ? `${title}, ${spec.hint}` : title,
+    },
+    h("header", {}, heading, tools),
+    h("div", { class: "body" }, ...spec.body),
+  );
 }
 
 /** A list that opens below a small button. */
 export function menu(label: string, mark: HTMLElement | SVGElement, fill: () => Node[]): HTMLElement {
   const list = h("div", { class: "popover" });
-  const details = h("details", { class: "menu" }, h("summary", { class: "icon-button", "aria-label": label, title: label }, mark), list);
+  const details = h(
+    "details",
+    { class: "menu" },
+    h("summary", { class: "icon-button", "aria-label": label, title: label }, mark),
+    list,
+  );
   details.addEventListener("toggle", () => {
     if (details.open) list.replaceChildren(...fill());
   });

@@ -1,9 +1,10 @@
-// A chart: uPlot's axes, cursor and selection around our own curves (each with its own x), with a tooltip and zoom.
+// A chart: uPlot's axes, cursor and selection around our own curves (each with its own x), with a tooltip
+// and zoom.
 // SPDX-License-Identifier: Apache-2.0
 import uPlot from "uplot";
 import { theInk } from "./colors";
 import { h, perFrame } from "./dom";
-import { clock, duration, number, short } from "./format";
+import { clock, duration, number, short, ticks } from "./format";
 import { nearest, paint, places, type Area, type Curve, type Frame, type Numbers } from "./paint";
 import * as tooltip from "./tooltip";
 
@@ -28,7 +29,10 @@ export interface ChartEvents {
 }
 
 const ROWS = 14; // of a tooltip
-const DURATIONS = [1e-3, 1e-2, 0.1, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000, 2592000];
+const DURATIONS = [
+  1e-3, 1e-2, 0.1, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400,
+  172800, 432000, 864000, 2592000,
+];
 
 type Limits = [number, number];
 
@@ -69,7 +73,14 @@ export class Chart {
   private readonly repaint = perFrame(() => this.u?.redraw(false, false));
 
   constructor(private readonly events: ChartEvents = {}) {
-    this.root = h("div", { class: "chart", tabindex: 0, role: "img", "aria-label": "Chart", onkeydown: (e: KeyboardEvent) => this.key(e), onblur: () => this.leave() });
+    this.root = h("div", {
+      class: "chart",
+      tabindex: 0,
+      role: "img",
+      "aria-label": "Chart",
+      onkeydown: (e: KeyboardEvent) => this.key(e),
+      onblur: () => this.leave(),
+    });
     this.resizer = new ResizeObserver(perFrame(() => this.resize()));
     this.resizer.observe(this.root);
   }
@@ -83,7 +94,10 @@ export class Chart {
 
   /** Pixels of the plot's width, or a guess before the first drawing. */
   width(): number {
-    return Math.max(60, Math.round(this.u?.bbox.width ? this.u.bbox.width / uPlot.pxRatio : this.root.clientWidth - 60));
+    return Math.max(
+      60,
+      Math.round(this.u?.bbox.width ? this.u.bbox.width / uPlot.pxRatio : this.root.clientWidth - 60),
+    );
   }
 
   show(plot: Plot, label: string): void {
@@ -111,7 +125,8 @@ export class Chart {
 
   private resize(): void {
     const { clientWidth: width, clientHeight: height } = this.root;
-    if (this.u && width && height && (this.u.width !== width || this.u.height !== height)) this.u.setSize({ width, height });
+    if (this.u && width && height && (this.u.width !== width || this.u.height !== height))
+      this.u.setSize({ width, height });
   }
 
   private limits(): void {
@@ -130,7 +145,7 @@ export class Chart {
     if (!(x0 <= x1)) [x0, x1] = plot.logX ? [1, 10] : [0, 1];
     else if (x0 === x1) [x0, x1] = plot.logX ? [x0 / 2, x1 * 2] : [x0 - 1, x1 + 1];
     this.xs = [x0, x1];
-    this.ys = plot.y ? [...plot.y] : this.own ?? this.limitsOfY();
+    this.ys = plot.y ? [...plot.y] : (this.own ?? this.limitsOfY());
     if (plot.logY && this.ys[0] <= 0) this.ys = this.limitsOfY();
   }
 
@@ -156,7 +171,10 @@ export class Chart {
     for (const area of areas) for (const y of [area.low, area.high]) look(area.x, y);
     if (kept.length > 20) {
       const sorted = Float64Array.from(kept).sort();
-      [low, high] = [sorted[Math.floor(0.05 * (kept.length - 1))]!, sorted[Math.ceil(0.95 * (kept.length - 1))]!];
+      [low, high] = [
+        sorted[Math.floor(0.05 * (kept.length - 1))]!,
+        sorted[Math.ceil(0.95 * (kept.length - 1))]!,
+      ];
     }
     return widen([low, high], logY);
   }
@@ -165,22 +183,49 @@ export class Chart {
     this.u?.destroy();
     this.shape = shape;
     const plot = this.plot!;
-    const axis = { stroke: () => theInk().faint, font: "11px system-ui, sans-serif", ticks: { show: false }, grid: { stroke: () => theInk().grid, width: 1 } };
-    const written: Record<AxisKind, (v: number) => string> = { count: short, number: (v) => number(v), duration, clock };
-    const log = { splits: (_: uPlot, __: number, min: number, max: number) => logSplits(min, max), filter: (_: uPlot, s: number[]) => s };
-    const values = (_: uPlot, all: number[]): string[] => all.map(written[plot.xKind]);
+    const axis = {
+      stroke: () => theInk().faint,
+      font: "11px system-ui, sans-serif",
+      ticks: { show: false },
+      grid: { stroke: () => theInk().grid, width: 1 },
+    };
+    const written: Record<AxisKind, (v: number) => string> = {
+      count: short,
+      number: (v) => number(v),
+      duration,
+      clock,
+    };
+    const log = {
+      splits: (_: uPlot, __: number, min: number, max: number) => logSplits(min, max),
+      filter: (_: uPlot, s: number[]) => s,
+    };
+    const values = (_: uPlot, all: number[]): string[] =>
+      plot.xKind === "count" ? ticks(all) : all.map(written[plot.xKind]);
     const options: uPlot.Options = {
       width: this.root.clientWidth || 300,
       height: this.root.clientHeight || 200,
-      padding: [8, 12, 0, 0],
+      padding: [8, 18, 0, 0],
       legend: { show: false },
       scales: {
         x: { time: plot.xKind === "clock", distr: plot.logX ? 3 : 1, range: () => this.xs },
         y: { distr: plot.logY ? 3 : 1, range: () => this.ys },
       },
       axes: [
-        { ...axis, size: 26, space: 60, ...(plot.xKind === "clock" ? {} : { values }), ...(plot.xKind === "duration" ? { incrs: DURATIONS } : {}), ...(plot.logX ? log : {}) },
-        { ...axis, space: 32, values: (_, all) => all.map((v) => number(v)), size: (_, all) => 14 + 6.3 * Math.max(3, ...(all ?? []).map((t) => t.length)), ...(plot.logY ? log : {}) },
+        {
+          ...axis,
+          size: 26,
+          space: 60,
+          ...(plot.xKind === "clock" ? {} : { values }),
+          ...(plot.xKind === "duration" ? { incrs: DURATIONS } : {}),
+          ...(plot.logX ? log : {}),
+        },
+        {
+          ...axis,
+          space: 32,
+          values: (_, all) => all.map((v) => number(v)),
+          size: (_, all) => 14 + 6.3 * Math.max(3, ...(all ?? []).map((t) => t.length)),
+          ...(plot.logY ? log : {}),
+        },
       ],
       series: [{}, { paths: () => null, points: { show: false } }],
       cursor: {
@@ -205,7 +250,18 @@ export class Chart {
   private frame(): Frame {
     const { left, top, width, height } = this.u!.bbox;
     const { logX, logY } = this.plot!;
-    return { left, top, width, height, x0: this.xs[0], x1: this.xs[1], y0: this.ys[0], y1: this.ys[1], logX, logY };
+    return {
+      left,
+      top,
+      width,
+      height,
+      x0: this.xs[0],
+      x1: this.xs[1],
+      y0: this.ys[0],
+      y1: this.ys[1],
+      logX,
+      logY,
+    };
   }
 
   private draw(): void {
@@ -244,19 +300,28 @@ export class Chart {
   private point(): void {
     const u = this.u;
     const plot = this.plot;
-    if (!u || !plot || u.cursor.left === undefined || u.cursor.left < 0 || u.select.width > 0) return this.leave();
+    if (!u || !plot || u.cursor.left === undefined || u.cursor.left < 0 || u.select.width > 0)
+      return this.leave();
     const { left, top = 0 } = u.cursor;
     const x = u.posToVal(left, "x");
     const [px, py] = places(this.frame());
     const found = plot.curves.map((curve) => {
       const i = nearest(curve.x, x);
       const ratio = uPlot.pxRatio;
-      return { curve, i, value: curve.y[i]!, left: (px(curve.x[i]!) - u.bbox.left) / ratio, top: (py(curve.y[i]!) - u.bbox.top) / ratio };
+      return {
+        curve,
+        i,
+        value: curve.y[i]!,
+        left: (px(curve.x[i]!) - u.bbox.left) / ratio,
+        top: (py(curve.y[i]!) - u.bbox.top) / ratio,
+      };
     });
     const near = found.filter((p) => Number.isFinite(p.value) && Math.abs(p.left - left) < 40);
     const far = (p: { top: number; left: number }): number => Math.hypot(p.top - top, 0.3 * (p.left - left));
     const best = near.length ? near.reduce((a, b) => (far(b) < far(a) ? b : a)) : null;
-    const bands = plot.areas.map((area) => ({ area, i: nearest(area.x, x) })).filter((b) => b.area.x.length > 0);
+    const bands = plot.areas
+      .map((area) => ({ area, i: nearest(area.x, x) }))
+      .filter((b) => b.area.x.length > 0);
     if (!best && !bands.length) return this.leave();
     near.sort((a, b) => b.value - a.value);
     const at = best ? near.indexOf(best) : 0;
@@ -265,19 +330,46 @@ export class Chart {
     const rows: tooltip.Row[] = near.slice(from, from + ROWS).map((p) => ({
       color: p.curve.color,
       label: p.curve.label,
-      cells: ghosts ? [number(p.value, 5), p.curve.ghost ? number(p.curve.ghost[p.i]!, 5) : ""] : [number(p.value, 5)],
+      cells: ghosts
+        ? [number(p.value, 5), p.curve.ghost ? number(p.curve.ghost[p.i]!, 5) : ""]
+        : [number(p.value, 5)],
       strong: p === best && near.length > 1,
     }));
     for (const { area, i } of bands) {
-      const cells = [area.low[i]!, ...(area.middle ? [area.middle[i]!] : []), area.high[i]!].map((v) => number(v, 4));
-      rows.push({ color: area.color, label: area.label, cells: near.length ? [cells.join(" · ")] : cells, strong: false });
+      const cells = [area.low[i]!, ...(area.middle ? [area.middle[i]!] : []), area.high[i]!].map((v) =>
+        number(v, 4),
+      );
+      rows.push({
+        color: area.color,
+        label: area.label,
+        cells: near.length ? [cells.join(" · ")] : cells,
+        strong: false,
+      });
     }
     const where = best ? best.curve.x[best.i]! : bands[0]!.area.x[bands[0]!.i]!;
-    const written: Record<AxisKind, string> = { count: where.toLocaleString("en", { maximumFractionDigits: 3 }), number: number(where, 5), duration: duration(where), clock: clock(where) };
-    const heads = near.length ? (ghosts ? ["smoothed", "value"] : ["value"]) : bands[0]!.area.middle ? ["min", "mean", "max"] : ["low", "high"];
+    const written: Record<AxisKind, string> = {
+      count: where.toLocaleString("en", { maximumFractionDigits: 3 }),
+      number: number(where, 5),
+      duration: duration(where),
+      clock: clock(where),
+    };
+    const heads = near.length
+      ? ghosts
+        ? ["smoothed", "value"]
+        : ["value"]
+      : bands[0]!.area.middle
+        ? ["min", "mean", "max"]
+        : ["low", "high"];
     const rest = near.length - rows.length + bands.length;
     const box = u.over.getBoundingClientRect();
-    tooltip.show(box.left + left, box.top + top, `${plot.xLabel} ${written[plot.xKind]}`, heads, rows, rest > 0 ? `and ${rest} more` : "");
+    tooltip.show(
+      box.left + left,
+      box.top + top,
+      `${plot.xLabel} ${written[plot.xKind]}`,
+      heads,
+      rows,
+      rest > 0 ? `and ${rest} more` : "",
+    );
     this.dot.hidden = !best;
     if (best) {
       this.dot.style.transform = `translate(${best.left}px, ${best.top}px)`;
@@ -293,7 +385,10 @@ export class Chart {
     event.preventDefault();
     const width = u.bbox.width / uPlot.pxRatio;
     const now = u.cursor.left !== undefined && u.cursor.left >= 0 ? u.cursor.left : width / 2;
-    const left = Math.max(0, Math.min(width, now + (event.key === "ArrowLeft" ? -1 : 1) * (event.shiftKey ? 40 : 8)));
+    const left = Math.max(
+      0,
+      Math.min(width, now + (event.key === "ArrowLeft" ? -1 : 1) * (event.shiftKey ? 40 : 8)),
+    );
     u.setCursor({ left, top: u.cursor.top !== undefined && u.cursor.top >= 0 ? u.cursor.top : 40 });
   }
 }

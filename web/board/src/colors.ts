@@ -1,4 +1,5 @@
-// The colour of a run: its own if somebody chose one, else the next of an even walk round the colour circle (OKLCH).
+// The colour of a run: its own if somebody chose one, else the next of an even walk round the colour circle
+// (OKLCH).
 // SPDX-License-Identifier: Apache-2.0
 import { recall, remember } from "./memory";
 
@@ -76,7 +77,13 @@ export function theInk(): Ink {
   if (!ink) {
     const style = getComputedStyle(document.documentElement);
     const of = (name: string): string => style.getPropertyValue(name).trim();
-    ink = { text: of("--text"), faint: of("--faint"), grid: of("--grid"), ground: of("--card"), accent: of("--accent") };
+    ink = {
+      text: of("--text"),
+      faint: of("--faint"),
+      grid: of("--grid"),
+      ground: of("--card"),
+      accent: of("--accent"),
+    };
   }
   return ink;
 }

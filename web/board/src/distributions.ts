@@ -8,7 +8,7 @@ import { Chart } from "./chart";
 import * as colors from "./colors";
 import { press, segmented } from "./dom";
 import type { Area } from "./paint";
-import { fetchTag, stepPage } from "./plugin";
+import { fetchTag, named, stepPage, type Shown } from "./plugin";
 import { tool } from "./toolbar";
 import type { XKind } from "./view";
 
@@ -22,12 +22,19 @@ const BANDS: [number, number, string, number][] = [
 
 class DistributionCard implements Card {
   readonly root: HTMLElement;
-  private readonly chart = new Chart({ zoom: (x0, x1) => choose({ zoom: [x0, x1] }), reset: () => choose({ zoom: null }) });
+  private readonly chart = new Chart({
+    zoom: (x0, x1) => choose({ zoom: [x0, x1] }),
+    reset: () => choose({ zoom: null }),
+  });
   private wire: Wire = [];
 
-  constructor(private readonly info: api.TagInfo, private readonly run: number) {
-    const name = board.runName(run);
-    this.root = frame({ id: `distributions:${info.tag}:${name}:0`, title: name || ".", color: colors.ofRun(run, name), description: info.description, body: [this.chart.root] });
+  private readonly info: api.TagInfo;
+  private readonly run: number;
+
+  constructor(shown: Shown) {
+    this.info = shown.info;
+    this.run = shown.run;
+    this.root = frame({ ...named(shown), body: [this.chart.root] });
   }
 
   destroy(): void {
@@ -51,18 +58,51 @@ class DistributionCard implements Card {
 
   private draw(): void {
     const start = this.wire[0]?.[0] ?? 0;
-    const x = this.wire.map(([wall, step]) => (view.x === "step" ? step : view.x === "wall" ? wall : wall - start));
+    const x = this.wire.map(([wall, step]) =>
+      view.x === "step" ? step : view.x === "wall" ? wall : wall - start,
+    );
     const row = (q: number): number[] => this.wire.map(([, , quantiles]) => Number(quantiles[q]![1]));
     const color = colors.ofRun(this.run, board.runName(this.run));
-    const areas: Area[] = BANDS.map(([low, high, label, alpha], i) => ({ key: i, label, color, alpha, x, low: row(low), high: row(high), middle: i === BANDS.length - 1 ? row(4) : null }));
-    const kinds = { step: ["count", "step"], relative: ["duration", "after"], wall: ["clock", "at"] } as const;
+    const areas: Area[] = BANDS.map(([low, high, label, alpha], i) => ({
+      key: i,
+      label,
+      color,
+      alpha,
+      x,
+      low: row(low),
+      high: row(high),
+      middle: i === BANDS.length - 1 ? row(4) : null,
+    }));
+    const kinds = {
+      step: ["count", "step"],
+      relative: ["duration", "after"],
+      wall: ["clock", "at"],
+    } as const;
     const [xKind, xLabel] = kinds[view.x];
-    this.chart.show({ curves: [], areas, xKind, xLabel, logX: false, logY: false, x: view.zoom, y: null, outliers: false }, `Quantiles of ${this.info.tag} of ${board.runName(this.run)}`);
+    this.chart.show(
+      { curves: [], areas, xKind, xLabel, logX: false, logY: false, x: view.zoom, y: null, outliers: false },
+      `Quantiles of ${this.info.tag} of ${board.runName(this.run)}`,
+    );
     this.root.dataset["drawn"] = String(this.wire.length);
   }
 }
 
-export const distributions = stepPage("distributions", "Distributions", "histograms", (info, run) => new DistributionCard(info, run), () => {
-  const x = segmented("Horizontal axis", [["step", "Step"], ["relative", "Relative"], ["wall", "Wall"]] as const, view.x, (v: XKind) => choose({ x: v, zoom: null }));
-  return [tool(x, () => press(x, view.x))];
-});
+export const distributions = stepPage(
+  "distributions",
+  "Distributions",
+  "histograms",
+  (shown) => new DistributionCard(shown),
+  () => {
+    const x = segmented(
+      "Horizontal axis",
+      [
+        ["step", "Step"],
+        ["relative", "Relative"],
+        ["wall", "Wall"],
+      ] as const,
+      view.x,
+      (v: XKind) => choose({ x: v, zoom: null }),
+    );
+    return [tool(x, () => press(x, view.x))];
+  },
+);

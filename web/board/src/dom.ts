@@ -15,16 +15,25 @@ function fill<E extends Element>(element: E, props: Props, children: Child[]): E
     else element.setAttribute(name, value === true ? "" : String(value));
   }
   for (const child of children) {
-    if (child !== null && child !== undefined && child !== false) element.append(child instanceof Node ? child : String(child));
+    if (child !== null && child !== undefined && child !== false)
+      element.append(child instanceof Node ? child : String(child));
   }
   return element;
 }
 
-export function h<K extends keyof HTMLElementTagNameMap>(tag: K, props: Props = {}, ...children: Child[]): HTMLElementTagNameMap[K] {
+export function h<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  props: Props = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
   return fill(document.createElement(tag), props, children);
 }
 
-export function svg<K extends keyof SVGElementTagNameMap>(tag: K, props: Props = {}, ...children: Child[]): SVGElementTagNameMap[K] {
+export function svg<K extends keyof SVGElementTagNameMap>(
+  tag: K,
+  props: Props = {},
+  ...children: Child[]
+): SVGElementTagNameMap[K] {
   return fill(document.createElementNS(SVG, tag), props, children);
 }
 
@@ -59,28 +68,58 @@ const ICONS = {
 export type IconName = keyof typeof ICONS;
 
 export function icon(name: IconName): SVGSVGElement {
-  return svg("svg", { class: "icon", viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { d: ICONS[name] }));
+  return svg(
+    "svg",
+    { class: "icon", viewBox: "0 0 16 16", "aria-hidden": "true" },
+    svg("path", { d: ICONS[name] }),
+  );
 }
 
 /** A button that shows an icon and says its name to screen readers and on hovering. */
-export function iconButton(name: IconName, label: string, onclick: (event: MouseEvent) => void, props: Props = {}): HTMLButtonElement {
-  return h("button", { type: "button", class: "icon-button", title: label, "aria-label": label, onclick, ...props }, icon(name));
+export function iconButton(
+  name: IconName,
+  label: string,
+  onclick: (event: MouseEvent) => void,
+  props: Props = {},
+): HTMLButtonElement {
+  return h(
+    "button",
+    { type: "button", class: "icon-button", title: label, "aria-label": label, onclick, ...props },
+    icon(name),
+  );
 }
 
 /** A choice of a few values side by side. */
-export function segmented<T extends string>(label: string, choices: readonly (readonly [T, string])[], chosen: T, pick: (value: T) => void): HTMLElement {
+export function segmented<T extends string>(
+  label: string,
+  choices: readonly (readonly [T, string])[],
+  chosen: T,
+  pick: (value: T) => void,
+): HTMLElement {
   const buttons = choices.map(([value, text]) =>
-    h("button", { type: "button", "aria-pressed": String(value === chosen), "data-value": value, onclick: () => pick(value) }, text),
+    h(
+      "button",
+      {
+        type: "button",
+        "aria-pressed": String(value === chosen),
+        "data-value": value,
+        onclick: () => pick(value),
+      },
+      text,
+    ),
   );
   return h("div", { class: "segmented", role: "group", "aria-label": label }, ...buttons);
 }
 
 export function press(group: Element, value: string): void {
-  for (const button of group.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.dataset["value"] === value));
+  for (const button of group.querySelectorAll("button"))
+    button.setAttribute("aria-pressed", String(button.dataset["value"] === value));
 }
 
 const ALLOWED = new Set(
-  ("a p br hr h1 h2 h3 h4 h5 h6 ul ol li strong em b i code pre blockquote table thead tbody tr th td del s sup sub span div dl dt dd").split(" "),
+  "a p br hr h1 h2 h3 h4 h5 h6 ul ol li strong em b i code pre blockquote table thead tbody tr th td del s sup sub span div dl dt dd".split(
+    " ",
+  ),
 );
 
 function copyAllowed(from: Node, to: Node): void {
@@ -104,7 +143,10 @@ function copyAllowed(from: Node, to: Node): void {
   }
 }
 
-/** The server's rendered Markdown as nodes: only tags and links of the list above, no other attribute, no script. */
+/**
+ * The server's rendered Markdown as nodes: only tags and links of the list above, no other attribute, no
+ * script.
+ */
 export function markdown(html: string): DocumentFragment {
   const template = document.createElement("template");
   template.innerHTML = html; // an inert document: nothing in it runs or loads

@@ -13,11 +13,22 @@ export function short(value: number): string {
   return (value < 0 ? "-" : "") + Number(v.toPrecision(4)) + SUFFIXES[i];
 }
 
+/** Ticks of an axis of counts: all short, or all in full where short ones would not differ. */
+export function ticks(values: number[]): string[] {
+  const texts = values.map(short);
+  if (new Set(texts).size === texts.length && texts.every((text) => text.length < 6)) return texts;
+  return values.map((v) => (Number.isInteger(v) ? v.toLocaleString("en") : ""));
+}
+
 /** Four to six significant digits, an exponent where zeros would be many. */
 export function number(value: number, digits = 4): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "-∞";
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-4 || size >= 1e7)) return value.toExponential(digits - 1).replace(/\.?0+e/, "e").replace("e+", "e");
+  if (size !== 0 && (size < 1e-4 || size >= 1e7))
+    return value
+      .toExponential(digits - 1)
+      .replace(/\.?0+e/, "e")
+      .replace("e+", "e");
   return String(Number(value.toPrecision(digits)));
 }
 

@@ -1,4 +1,5 @@
-// Draws the open part of a graph as SVG: boxes in boxes, edges with shapes; it pans, zooms and keeps the focus.
+// Draws the open part of a graph as SVG: boxes in boxes, edges with shapes; it pans, zooms and keeps the
+// focus.
 // SPDX-License-Identifier: Apache-2.0
 import { h, iconButton, svg } from "./dom";
 import { layered, type Box, type Link } from "./layout";
@@ -87,15 +88,45 @@ export class GraphView {
   private origin = new Map<Scope, [number, number]>();
 
   constructor(private readonly events: GraphEvents) {
-    const arrow = svg("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 9, markerHeight: 9, markerUnits: "userSpaceOnUse", orient: "auto" }, svg("path", { d: "M0 0.500L8 4L0 7.500z" }));
+    const arrow = svg(
+      "marker",
+      {
+        id: "arrow",
+        viewBox: "0 0 8 8",
+        refX: 7,
+        refY: 4,
+        markerWidth: 9,
+        markerHeight: 9,
+        markerUnits: "userSpaceOnUse",
+        orient: "auto",
+      },
+      svg("path", { d: "M0 0.500L8 4L0 7.500z" }),
+    );
     this.canvas.append(svg("defs", {}, arrow), this.stage);
     const zoom = (k: number) => () => this.zoom(k, this.root.clientWidth / 2, this.root.clientHeight / 2);
-    this.root.append(this.canvas, h("div", { class: "graph-tools" }, iconButton("plus", "Zoom in", zoom(1.3)), iconButton("minus", "Zoom out", zoom(1 / 1.3)), iconButton("fit", "Show the whole graph", () => this.fit())));
-    this.canvas.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      const box = this.canvas.getBoundingClientRect();
-      this.zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0016)), event.clientX - box.left, event.clientY - box.top);
-    }, { passive: false }); // prettier-ignore
+    this.root.append(
+      this.canvas,
+      h(
+        "div",
+        { class: "graph-tools" },
+        iconButton("plus", "Zoom in", zoom(1.3)),
+        iconButton("minus", "Zoom out", zoom(1 / 1.3)),
+        iconButton("fit", "Show the whole graph", () => this.fit()),
+      ),
+    );
+    this.canvas.addEventListener(
+      "wheel",
+      (event) => {
+        event.preventDefault();
+        const box = this.canvas.getBoundingClientRect();
+        this.zoom(
+          Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0016)),
+          event.clientX - box.left,
+          event.clientY - box.top,
+        );
+      },
+      { passive: false },
+    );
     this.canvas.addEventListener("pointerdown", (event) => this.drag(event));
   }
 
@@ -152,25 +183,39 @@ export class GraphView {
 
   // ---- where things are
   //
-  // An edge that leaves or enters open scopes passes a port in each of them: a place in the scope's first or last rank,
+  // An edge that leaves or enters open scopes passes a port in each of them: a place in the scope's first
+  // or last rank,
   // shared by all edges from (or to) the same child. So it runs between the nodes inside, not behind them.
 
   private laid = new Map<Scope, ReturnType<typeof layered>>();
   private links = new Map<Scope, Map<string, Link>>();
 
   /** Lays out the inside of an open scope, the innermost first; gives its size. */
-  private measure(scope: Scope, open: ReadonlySet<string>, inside: Map<Scope | null, Bundle[]>): { width: number; height: number } {
+  private measure(
+    scope: Scope,
+    open: ReadonlySet<string>,
+    inside: Map<Scope | null, Bundle[]>,
+  ): { width: number; height: number } {
     const boxes: Box[] = [...scope.children.values()].map((child) => {
       if (child.node || !open.has(child.path)) {
         const under = child.node ? child.node.op : `${child.size} nodes`;
-        return { id: child.path, width: Math.max(textWidth(child.label), textWidth(under) - 8) + (child.node ? 0 : 22), height: NODE + 8 };
+        return {
+          id: child.path,
+          width: Math.max(textWidth(child.label), textWidth(under) - 8) + (child.node ? 0 : 22),
+          height: NODE + 8,
+        };
       }
       const size = this.measure(child, open, inside);
-      return { id: child.path, width: Math.max(size.width + 2 * PAD, textWidth(child.label) + 20), height: size.height + HEAD + 2 * PAD };
+      return {
+        id: child.path,
+        width: Math.max(size.width + 2 * PAD, textWidth(child.label) + 20),
+        height: size.height + HEAD + 2 * PAD,
+      };
     });
     const sizes = [...boxes];
     const links = new Map<string, Link>();
-    for (const { a, b } of inside.get(scope) ?? []) links.set(`${a.path}\n${b.path}`, { from: a.path, to: b.path });
+    for (const { a, b } of inside.get(scope) ?? [])
+      links.set(`${a.path}\n${b.path}`, { from: a.path, to: b.path });
     for (const key of this.ports.get(scope) ?? []) {
       const port = key.startsWith("<") ? "in" : "out";
       const path = key.slice(1);
@@ -182,7 +227,14 @@ export class GraphView {
     this.links.set(scope, links);
     for (const box of sizes) {
       const child = scope.children.get(box.id)!;
-      this.drawn.set(box.id, { scope: child, x: laid.x.get(box.id)! - box.width / 2, y: laid.y.get(box.id)! - box.height / 2, width: box.width, height: box.height, open: !child.node && open.has(child.path) });
+      this.drawn.set(box.id, {
+        scope: child,
+        x: laid.x.get(box.id)! - box.width / 2,
+        y: laid.y.get(box.id)! - box.height / 2,
+        width: box.width,
+        height: box.height,
+        open: !child.node && open.has(child.path),
+      });
     }
     return laid;
   }
@@ -194,7 +246,8 @@ export class GraphView {
       const box = this.drawn.get(child.path)!;
       box.x += x;
       box.y += y;
-      if (box.open) this.place(child, box.x + (box.width - this.laid.get(child)!.width) / 2, box.y + HEAD + PAD);
+      if (box.open)
+        this.place(child, box.x + (box.width - this.laid.get(child)!.width) / 2, box.y + HEAD + PAD);
     }
   }
 
@@ -218,7 +271,11 @@ export class GraphView {
     const byDepth = [...this.drawn.values()].sort((a, b) => depth(a.scope) - depth(b.scope));
     for (const box of byDepth) (box.open ? scopes : nodes).push(this.box(box, selected));
     const edges = bundles.map((b) => this.edge(b, selected, bundles.length < 400));
-    this.stage.replaceChildren(svg("g", {}, ...scopes), svg("g", { class: "edges", "aria-hidden": "true" }, ...edges), svg("g", {}, ...nodes));
+    this.stage.replaceChildren(
+      svg("g", {}, ...scopes),
+      svg("g", { class: "edges", "aria-hidden": "true" }, ...edges),
+      svg("g", {}, ...nodes),
+    );
   }
 
   private box({ scope, x, y, width, height, open }: Drawn, selected: string): SVGGElement {
@@ -232,7 +289,15 @@ export class GraphView {
     if (fill && !open) rect.style.fill = fill;
     const group = svg(
       "g",
-      { class: classes, transform: `translate(${x} ${y})`, "data-path": path, tabindex: 0, role: "button", "aria-label": node ? `${label}, ${under}` : `scope ${label}, ${under}`, ...(node ? { "aria-pressed": String(path === selected) } : { "aria-expanded": String(open) }) },
+      {
+        class: classes,
+        transform: `translate(${x} ${y})`,
+        "data-path": path,
+        tabindex: 0,
+        role: "button",
+        "aria-label": node ? `${label}, ${under}` : `scope ${label}, ${under}`,
+        ...(node ? { "aria-pressed": String(path === selected) } : { "aria-expanded": String(open) }),
+      },
       svg("title", {}, path),
       rect,
       open
@@ -241,7 +306,12 @@ export class GraphView {
       open ? null : svg("text", { x: centre, y: 33, class: "middle under" }, clip(under)),
     );
     if (!node) {
-      const toggle = svg("g", { class: "toggle", transform: `translate(${width - 15} ${open ? 14 : height / 2})` }, svg("circle", { r: 7 }), svg("path", { d: open ? "M-3.500 0h7" : "M-3.500 0h7M0 -3.500v7" }));
+      const toggle = svg(
+        "g",
+        { class: "toggle", transform: `translate(${width - 15} ${open ? 14 : height / 2})` },
+        svg("circle", { r: 7 }),
+        svg("path", { d: open ? "M-3.500 0h7" : "M-3.500 0h7M0 -3.500v7" }),
+      );
       toggle.addEventListener("click", (event) => {
         event.stopPropagation();
         this.events.toggle(path);
@@ -279,10 +349,19 @@ export class GraphView {
     points.push([middle(to), below || z !== to ? to.y - 1 : to.y + to.height + 1]);
     const control = b.edges.every((e) => e.control);
     const lit = selected !== "" && (b.from.path === selected || b.to.path === selected);
-    const group = svg("g", { class: ["edge", control ? "control" : "", lit ? "lit" : ""].join(" ").trim() }, svg("path", { d: smooth(points), "marker-end": "url(#arrow)" }));
+    const group = svg(
+      "g",
+      { class: ["edge", control ? "control" : "", lit ? "lit" : ""].join(" ").trim() },
+      svg("path", { d: smooth(points), "marker-end": "url(#arrow)" }),
+    );
     const data = b.edges.filter((e) => !e.control);
     const first = data[0];
-    const label = data.length > 1 ? `${data.length} tensors` : first ? shapeText(first.from.node!.shapes?.[first.slot]) : "";
+    const label =
+      data.length > 1
+        ? `${data.length} tensors`
+        : first
+          ? shapeText(first.from.node!.shapes?.[first.slot])
+          : "";
     if (label && labels) {
       const k = Math.max(0, Math.ceil(points.length / 2) - 1);
       const [p, q] = [points[k]!, points[k + 1] ?? points[k]!];
@@ -310,7 +389,8 @@ export class GraphView {
     const width = Math.max(1, ...boxes.map((b) => b.x + b.width));
     const height = Math.max(1, ...boxes.map((b) => b.y + b.height));
     const { clientWidth, clientHeight } = this.root;
-    this.scale = Math.min(1.1, (clientWidth - 48) / width, Math.max(0.65, (clientHeight - 48) / height));
+    const whole = Math.min((clientWidth - 48) / width, (clientHeight - 48) / height);
+    this.scale = Math.min(1.1, this.fitted ? whole : Math.max(0.65, whole)); // at first no smaller than can be read
     this.dx = (clientWidth - width * this.scale) / 2;
     this.dy = Math.max(24, (clientHeight - height * this.scale) / 2);
     this.fitted = true;
@@ -346,7 +426,10 @@ function smooth(points: [number, number][]): string {
   let [x, y] = first!;
   for (const [a, b] of rest) {
     const m = (y + b) / 2;
-    d += Math.abs(a - x) < 0.5 ? `L${a.toFixed(1)} ${b.toFixed(1)}` : `C${x.toFixed(1)} ${m.toFixed(1)} ${a.toFixed(1)} ${m.toFixed(1)} ${a.toFixed(1)} ${b.toFixed(1)}`;
+    d +=
+      Math.abs(a - x) < 0.5
+        ? `L${a.toFixed(1)} ${b.toFixed(1)}`
+        : `C${x.toFixed(1)} ${m.toFixed(1)} ${a.toFixed(1)} ${m.toFixed(1)} ${a.toFixed(1)} ${b.toFixed(1)}`;
     [x, y] = [a, b];
   }
   return d;

@@ -1,4 +1,5 @@
-// Cards in groups that open and close. A card is made when its group opens, and told of news only while it is on screen.
+// Cards in groups that open and close. A card is made when its group opens, and told of news only while it
+// is on screen.
 // SPDX-License-Identifier: Apache-2.0
 import { choose, view, type News } from "./board";
 import type { Card } from "./card";
@@ -29,7 +30,7 @@ interface Group {
 /** The group of a tag: what stands before its first slash. */
 export function groupOf(tag: string): string {
   const slash = tag.indexOf("/");
-  return slash > 0 ? tag.slice(0, slash) : "other";
+  return slash > 0 ? tag.slice(0, slash) : "ungrouped";
 }
 
 /** A tag's own name for people, else what stands behind its first slash. */
@@ -46,7 +47,10 @@ export class Grid {
   private items: Item[] = [];
   private readonly watch: IntersectionObserver;
 
-  constructor(private readonly host: HTMLElement, private readonly empty: string) {
+  constructor(
+    private readonly host: HTMLElement,
+    private readonly empty: string,
+  ) {
     this.watch = new IntersectionObserver((entries) => this.moved(entries), { rootMargin: "120px" });
   }
 
@@ -103,8 +107,23 @@ export class Grid {
     if (!group) {
       const cards = h("div", { class: "cards" });
       const key = `${view.page}/${name}`;
-      const button = h("button", { type: "button", class: "group-head", onclick: () => choose({ toggled: view.toggled.includes(key) ? view.toggled.filter((t) => t !== key) : [...view.toggled, key] }) });
-      const made: Group = { root: h("section", { class: "group" }), button, cards, limit: PAGE, more: h("button", { type: "button", class: "more" }) };
+      const button = h("button", {
+        type: "button",
+        class: "group-head",
+        onclick: () =>
+          choose({
+            toggled: view.toggled.includes(key)
+              ? view.toggled.filter((t) => t !== key)
+              : [...view.toggled, key],
+          }),
+      });
+      const made: Group = {
+        root: h("section", { class: "group" }),
+        button,
+        cards,
+        limit: PAGE,
+        more: h("button", { type: "button", class: "more" }),
+      };
       made.more.addEventListener("click", () => {
         made.limit += PAGE;
         this.arrange();
@@ -130,12 +149,19 @@ export class Grid {
       const first = name === "" || shown < OPEN_AT_FIRST;
       const open = first !== view.toggled.includes(`${view.page}/${name}`);
       if (first) shown += Math.min(items.length, PAGE);
-      group.button.replaceChildren(icon("chevron"), h("span", { class: "name" }, name || "Pinned"), h("span", { class: "count" }, String(items.length)));
+      group.button.replaceChildren(
+        icon("chevron"),
+        h("span", { class: "name" }, name || "Pinned"),
+        h("span", { class: "count" }, String(items.length)),
+      );
       group.button.setAttribute("aria-expanded", String(open));
       group.root.classList.toggle("closed", !open);
       const part = open ? items.slice(0, group.limit) : [];
       for (const item of part) wanted.add(item.id);
-      replace(group.cards, part.map((item) => this.hold(item).card.root));
+      replace(
+        group.cards,
+        part.map((item) => this.hold(item).card.root),
+      );
       group.more.hidden = !open || items.length <= group.limit;
       group.more.textContent = `Show ${Math.min(PAGE, items.length - group.limit)} more of ${items.length}`;
       sections.push(group.root);

@@ -1,13 +1,12 @@
 // Histograms of one tag of one run: a ridge of all steps one behind the other, or all laid over each other.
 // SPDX-License-Identifier: Apache-2.0
-import { choose, view } from "./board";
+import { choose, runName, view } from "./board";
 import * as colors from "./colors";
 import { h, press, segmented } from "./dom";
 import { number } from "./format";
-import { fetchTag, linkTool, StepCard, stepPage, type Step } from "./plugin";
+import { fetchTag, linkTool, StepCard, stepPage, type Shown, type Step } from "./plugin";
 import { tool } from "./toolbar";
 import * as tooltip from "./tooltip";
-import type * as api from "./api";
 
 type Bucket = [number, number, number]; // left, right, count; infinite ends come as strings
 type Wire = [number, number, Bucket[]][]; // wall time, step, buckets
@@ -48,9 +47,9 @@ class HistogramCard extends StepCard<Histogram> {
   private outlines: Float64Array[] = [];
   private rows: { y: number; index: number }[] = [];
 
-  constructor(info: api.TagInfo, run: number) {
-    super(info, run);
-    this.tag = info.tag;
+  constructor(shown: Shown) {
+    super(shown);
+    this.tag = shown.info.tag;
     this.body.classList.add("histogram");
     this.body.append(this.canvas);
     this.canvas.addEventListener("mousemove", (e) => this.point(e));
@@ -59,11 +58,20 @@ class HistogramCard extends StepCard<Histogram> {
 
   protected async load(signal: AbortSignal): Promise<Histogram[]> {
     const wire = await fetchTag<Wire>("histograms", "histograms", this.tag, this.run, { max: SHOWN }, signal);
-    const steps = wire.filter(([, , buckets]) => buckets.length > 0).map(([wall_time, step, buckets]) => ({ wall_time, step, buckets: buckets.map((b) => b.map(Number) as Bucket) }));
-    const ends = steps.flatMap((s) => s.buckets.filter((b) => b[2] > 0).flatMap(([left, right]) => [left, right])).filter(Number.isFinite);
+    const steps = wire
+      .filter(([, , buckets]) => buckets.length > 0)
+      .map(([wall_time, step, buckets]) => ({
+        wall_time,
+        step,
+        buckets: buckets.map((b) => b.map(Number) as Bucket),
+      }));
+    const ends = steps
+      .flatMap((s) => s.buckets.filter((b) => b[2] > 0).flatMap(([left, right]) => [left, right]))
+      .filter(Number.isFinite);
     this.low = ends.reduce((a, b) => Math.min(a, b), Infinity);
     this.high = ends.reduce((a, b) => Math.max(a, b), -Infinity);
-    if (!(this.low < this.high)) [this.low, this.high] = Number.isFinite(this.low) ? [this.low - 1, this.high + 1] : [0, 1];
+    if (!(this.low < this.high))
+      [this.low, this.high] = Number.isFinite(this.low) ? [this.low - 1, this.high + 1] : [0, 1];
     this.outlines = steps.map((s) => rebin(s.buckets, this.low, this.high, BINS));
     return steps;
   }
@@ -87,11 +95,14 @@ class HistogramCard extends StepCard<Histogram> {
     const rise = ridge ? Math.min(70, 0.35 * height) : area.bottom - area.top - 4;
     const peak = Math.max(1e-9, ...this.outlines.map((o) => o.reduce((a, b) => Math.max(a, b), 0)));
     const px = (i: number): number => area.left + ((i + 0.5) / BINS) * (area.right - area.left);
-    const base = (i: number): number => (ridge ? area.top + rise * 0.6 + ((area.bottom - area.top - rise * 0.6) * i) / (n - 1) : area.bottom);
+    const base = (i: number): number =>
+      ridge ? area.top + rise * 0.6 + ((area.bottom - area.top - rise * 0.6) * i) / (n - 1) : area.bottom;
     this.axis(ctx, area, ink);
     this.rows = [];
-    const color = colors.ofRun(this.run, this.root.querySelector("h3 .name")?.textContent ?? "");
-    const order = ridge ? this.outlines.map((_, i) => i) : [...this.outlines.keys()].sort((a, b) => Number(a === at) - Number(b === at));
+    const color = colors.ofRun(this.run, runName(this.run));
+    const order = ridge
+      ? this.outlines.map((_, i) => i)
+      : [...this.outlines.keys()].sort((a, b) => Number(a === at) - Number(b === at));
     for (const i of order) {
       const outline = this.outlines[i]!;
       const floor = base(i);
@@ -121,13 +132,21 @@ class HistogramCard extends StepCard<Histogram> {
       for (const i of [0, n - 1]) ctx.fillText(String(this.steps[i]!.step), area.right + 5, base(i) + 3);
       if (at !== 0 && at !== n - 1) {
         ctx.fillStyle = ink.text;
-        if (Math.abs(base(at) - base(0)) > 12 && Math.abs(base(at) - base(n - 1)) > 12) ctx.fillText(String(this.steps[at]!.step), area.right + 5, base(at) + 3);
+        if (Math.abs(base(at) - base(0)) > 12 && Math.abs(base(at) - base(n - 1)) > 12)
+          ctx.fillText(String(this.steps[at]!.step), area.right + 5, base(at) + 3);
       }
     }
-    this.canvas.setAttribute("aria-label", `Histograms of ${this.tag} at ${n} steps, from ${number(this.low)} to ${number(this.high)}`);
+    this.canvas.setAttribute(
+      "aria-label",
+      `Histograms of ${this.tag} at ${n} steps, from ${number(this.low)} to ${number(this.high)}`,
+    );
   }
 
-  private axis(ctx: CanvasRenderingContext2D, area: { left: number; right: number; top: number; bottom: number }, ink: colors.Ink): void {
+  private axis(
+    ctx: CanvasRenderingContext2D,
+    area: { left: number; right: number; top: number; bottom: number },
+    ink: colors.Ink,
+  ): void {
     ctx.font = "11px system-ui, sans-serif";
     ctx.textAlign = "center";
     ctx.strokeStyle = ink.grid;
@@ -151,16 +170,31 @@ class HistogramCard extends StepCard<Histogram> {
     const bin = Math.floor(((event.offsetX - 12) / (width - 58)) * BINS);
     if (bin < 0 || bin >= BINS || !this.steps.length) return tooltip.hide();
     const ridge = view.histograms === "ridge" && this.steps.length > 1;
-    const near = ridge ? this.rows.reduce((a, b) => (Math.abs(b.y - event.offsetY - 6) < Math.abs(a.y - event.offsetY - 6) ? b : a)).index : this.at();
+    const near = ridge
+      ? this.rows.reduce((a, b) =>
+          Math.abs(b.y - event.offsetY - 6) < Math.abs(a.y - event.offsetY - 6) ? b : a,
+        ).index
+      : this.at();
     const step = this.steps[near]!;
     const size = (this.high - this.low) / BINS;
     const from = this.low + bin * size;
-    const color = colors.nth(this.run);
+    const color = colors.ofRun(this.run, runName(this.run));
     const total = step.buckets.reduce((sum, b) => sum + b[2], 0);
-    tooltip.show(event.clientX, event.clientY, `step ${step.step}`, [], [
-      { color, label: `${number(from)} … ${number(from + size)}`, cells: [`≈ ${number(this.outlines[near]![bin]!, 4)}`], strong: true },
-      { color: "transparent", label: "all", cells: [number(total, 6)], strong: false },
-    ]); // prettier-ignore
+    tooltip.show(
+      event.clientX,
+      event.clientY,
+      `step ${step.step}`,
+      [],
+      [
+        {
+          color,
+          label: `${number(from)} … ${number(from + size)}`,
+          cells: [`≈ ${number(this.outlines[near]![bin]!, 4)}`],
+          strong: true,
+        },
+        { color: "transparent", label: "all", cells: [number(total, 6)], strong: false },
+      ],
+    );
   }
 }
 
@@ -172,8 +206,22 @@ export function mix(a: string, b: string, t: number): string {
 }
 
 function modeTool(): ReturnType<typeof tool> {
-  const mode = segmented("How steps are laid out", [["ridge", "Ridge"], ["overlay", "Overlay"]] as const, view.histograms, (v) => choose({ histograms: v }));
+  const mode = segmented(
+    "How steps are laid out",
+    [
+      ["ridge", "Ridge"],
+      ["overlay", "Overlay"],
+    ] as const,
+    view.histograms,
+    (v) => choose({ histograms: v }),
+  );
   return tool(mode, () => press(mode, view.histograms));
 }
 
-export const histograms = stepPage("histograms", "Histograms", "histograms", (info, run) => new HistogramCard(info, run), () => [modeTool(), linkTool()]);
+export const histograms = stepPage(
+  "histograms",
+  "Histograms",
+  "histograms",
+  (shown) => new HistogramCard(shown),
+  () => [modeTool(), linkTool()],
+);

@@ -3,7 +3,7 @@
 import * as api from "./api";
 import { h } from "./dom";
 import { clock } from "./format";
-import { fetchTag, linkTool, StepCard, stepPage, type Step } from "./plugin";
+import { fetchTag, linkTool, StepCard, stepPage, type Shown, type Step } from "./plugin";
 
 interface Picture extends Step {
   query: string;
@@ -12,15 +12,15 @@ interface Picture extends Step {
 class ImageCard extends StepCard<Picture> {
   private readonly image: HTMLImageElement;
 
-  constructor(private readonly info: api.TagInfo, run: number, private readonly sample: number) {
-    super(info, run, sample);
-    this.image = h("img", { alt: `${info.tag}, sample ${sample + 1}`, decoding: "async" });
+  constructor(private readonly shown: Shown) {
+    super(shown);
+    this.image = h("img", { alt: `${shown.info.tag}, sample ${shown.sample + 1}`, decoding: "async" });
     this.body.classList.add("picture");
     this.body.append(this.image);
   }
 
   protected load(signal: AbortSignal): Promise<Picture[]> {
-    return fetchTag("images", "images", this.info.tag, this.run, { sample: this.sample }, signal);
+    return fetchTag("images", "images", this.shown.info.tag, this.run, { sample: this.shown.sample }, signal);
   }
 
   protected told(picture: Picture): string {
@@ -35,4 +35,10 @@ class ImageCard extends StepCard<Picture> {
   }
 }
 
-export const images = stepPage("images", "Images", "images", (info, run, sample) => new ImageCard(info, run, sample), () => [linkTool()]);
+export const images = stepPage(
+  "images",
+  "Images",
+  "images",
+  (shown) => new ImageCard(shown),
+  () => [linkTool()],
+);

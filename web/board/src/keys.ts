@@ -21,12 +21,23 @@ function focus(id: string): void {
 
 /** The card under the pointer, else the one that holds the focus. */
 function here(): HTMLElement | null {
-  return document.querySelector<HTMLElement>(".card:hover") ?? document.activeElement?.closest<HTMLElement>(".card") ?? null;
+  return (
+    document.querySelector<HTMLElement>(".card:hover") ??
+    document.activeElement?.closest<HTMLElement>(".card") ??
+    null
+  );
 }
 
 function smoother(step: number): void {
-  if (view.smooth === "mean") choose({ window: Math.max(1, Math.min(500, view.window + step * Math.max(1, Math.round(view.window / 5)))) });
-  else choose({ smooth: "ema", alpha: Math.max(0, Math.min(0.999, Math.round((view.alpha + 0.05 * step) * 1000) / 1000)) });
+  if (view.smooth === "mean")
+    choose({
+      window: Math.max(1, Math.min(500, view.window + step * Math.max(1, Math.round(view.window / 5)))),
+    });
+  else
+    choose({
+      smooth: "ema",
+      alpha: Math.max(0, Math.min(0.999, Math.round((view.alpha + 0.05 * step) * 1000) / 1000)),
+    });
 }
 
 const NEXT: Record<XKind, XKind> = { step: "relative", relative: "wall", wall: "step" };
@@ -41,7 +52,11 @@ export const SHORTCUTS: Shortcut[] = [
   { key: "x", says: "step, relative, wall time", does: () => choose({ x: NEXT[view.x], zoom: null }) },
   { key: "l", says: "logarithmic y axis", does: () => choose({ logY: !view.logY }) },
   { key: "z", says: "show everything again after zooming", does: () => choose({ zoom: null }) },
-  { key: "f", says: "the card under the pointer: full screen", does: () => setFull(here()?.dataset["card"] ?? view.full) },
+  {
+    key: "f",
+    says: "the card under the pointer: full screen",
+    does: () => setFull(here()?.dataset["card"] ?? view.full),
+  },
   {
     key: "p",
     says: "the card under the pointer: pin to the top",
@@ -68,7 +83,11 @@ let dialog: HTMLDialogElement | null = null;
 
 export function help(): void {
   if (!dialog) {
-    const rows = [...SHORTCUTS.map(({ key, says }) => [key, says] as const), ["1 … 9", "the pages, from the left"] as const, ...MOUSE];
+    const rows = [
+      ...SHORTCUTS.map(({ key, says }) => [key, says] as const),
+      ["1 … 9", "the pages, from the left"] as const,
+      ...MOUSE,
+    ];
     const close = iconButton("close", "Close", () => dialog?.close());
     dialog = h(
       "dialog",

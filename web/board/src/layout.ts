@@ -1,10 +1,13 @@
-// A layered drawing of a directed graph (after Sugiyama): ranks, an order within each rank, then places along it.
+// A layered drawing of a directed graph (after Sugiyama): ranks, an order within each rank, then places
+// along it.
 // SPDX-License-Identifier: Apache-2.0
 //
-//   ranks   longest path over the edges that remain when those closing a cycle are turned; sources sink to their users
+//   ranks   longest path over the edges that remain when those closing a cycle are turned; sources sink to
+// their users
 //   bends   an edge over several ranks gets an invisible point in each rank between
 //   order   sweeps down and up, each node at the mean of its neighbours' positions
-//   places  per rank the places nearest to the neighbours' that keep order and distance: least squares by pooling
+//   places  per rank the places nearest to the neighbours' that keep order and distance: least squares by
+// pooling
 
 export interface Box {
   id: string;
@@ -69,7 +72,8 @@ function rankAll(boxes: Box[], edges: [number, number][]): { rank: number[]; tur
   }
   const rank = new Array<number>(n).fill(0);
   for (const v of order.reverse()) {
-    for (const e of out[v]!) if (!turned.has(e)) rank[edges[e]![1]] = Math.max(rank[edges[e]![1]]!, rank[v]! + 1);
+    for (const e of out[v]!)
+      if (!turned.has(e)) rank[edges[e]![1]] = Math.max(rank[edges[e]![1]]!, rank[v]! + 1);
   }
   const fed = new Uint8Array(n);
   edges.forEach(([a, b], e) => (fed[turned.has(e) ? a : b] = 1));
@@ -86,21 +90,29 @@ function rankAll(boxes: Box[], edges: [number, number][]): { rank: number[]; tur
   return { rank, turned };
 }
 
-/** The values nearest to `wanted` (weighted least squares) with value[i+1] - value[i] >= apart[i]: pool adjacent violators. */
+/**
+ * The values nearest to `wanted` (weighted least squares) with value[i+1] - value[i] >= apart[i]: pool
+ * adjacent violators.
+ */
 export function spread(wanted: number[], weight: number[], apart: number[]): number[] {
   const offset = [0];
   for (let i = 0; i + 1 < wanted.length; i++) offset.push(offset[i]! + apart[i]!);
   const pools: { sum: number; weight: number; size: number }[] = [];
   wanted.forEach((w, i) => {
     let pool = { sum: (w - offset[i]!) * weight[i]!, weight: weight[i]!, size: 1 };
-    for (let last = pools[pools.length - 1]; last && last.sum / last.weight > pool.sum / pool.weight; last = pools[pools.length - 1]) {
+    for (
+      let last = pools[pools.length - 1];
+      last && last.sum / last.weight > pool.sum / pool.weight;
+      last = pools[pools.length - 1]
+    ) {
       pools.pop();
       pool = { sum: pool.sum + last.sum, weight: pool.weight + last.weight, size: pool.size + last.size };
     }
     pools.push(pool);
   });
   const values: number[] = [];
-  for (const pool of pools) for (let k = 0; k < pool.size; k++) values.push(pool.sum / pool.weight + offset[values.length]!);
+  for (const pool of pools)
+    for (let k = 0; k < pool.size; k++) values.push(pool.sum / pool.weight + offset[values.length]!);
   return values;
 }
 
@@ -158,7 +170,15 @@ export function layered(boxes: Box[], links: Link[]): Laid {
   const kept = links.filter((l) => l.from !== l.to && index.has(l.from) && index.has(l.to));
   const edges = kept.map((l): [number, number] => [index.get(l.from)!, index.get(l.to)!]);
   const { rank, turned } = rankAll(boxes, edges);
-  const all: Vertex[] = boxes.map((box, i) => ({ box, width: box.width, height: box.height, rank: rank[i]!, up: [], down: [], place: 0 }));
+  const all: Vertex[] = boxes.map((box, i) => ({
+    box,
+    width: box.width,
+    height: box.height,
+    rank: rank[i]!,
+    up: [],
+    down: [],
+    place: 0,
+  }));
   const through = new Map<Link, number[]>();
   edges.forEach(([a, b], e) => {
     const [above, below] = turned.has(e) || rank[a]! > rank[b]! ? [b, a] : [a, b];
@@ -185,7 +205,13 @@ export function layered(boxes: Box[], links: Link[]): Laid {
     left = Math.min(left, v.place - v.width / 2);
     right = Math.max(right, v.place + v.width / 2);
   }
-  const laid: Laid = { width: boxes.length ? right - left : 0, height: 0, x: new Map(), y: new Map(), bends: new Map() };
+  const laid: Laid = {
+    width: boxes.length ? right - left : 0,
+    height: 0,
+    x: new Map(),
+    y: new Map(),
+    bends: new Map(),
+  };
   const middles: number[] = [];
   let y = 0;
   for (const layer of layers) {
@@ -199,6 +225,10 @@ export function layered(boxes: Box[], links: Link[]): Laid {
     y += height + GAP_Y;
   }
   laid.height = Math.max(0, y - GAP_Y);
-  for (const [link, chain] of through) laid.bends.set(link, chain.map((v) => [all[v]!.place - left, middles[all[v]!.rank]!]));
+  for (const [link, chain] of through)
+    laid.bends.set(
+      link,
+      chain.map((v) => [all[v]!.place - left, middles[all[v]!.rank]!]),
+    );
   return laid;
 }

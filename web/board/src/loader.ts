@@ -1,4 +1,5 @@
-// Fetches the curves of all cards that are on screen: requests of a few hundred curves, the topmost card's first, the outdated cancelled.
+// Fetches the curves of all cards that are on screen: requests of a few hundred curves, the topmost card's
+// first, the outdated cancelled.
 // SPDX-License-Identifier: Apache-2.0
 import * as api from "./api";
 import { view } from "./board";
@@ -87,7 +88,8 @@ async function ask(width: number, clients: Client[]): Promise<void> {
   for (const client of clients) {
     const wanted = client.entries();
     const from = entries.length;
-    for (const entry of wanted.series) entries.push(entry.group === undefined ? entry : { ...entry, group: entry.group + band.length });
+    for (const entry of wanted.series)
+      entries.push(entry.group === undefined ? entry : { ...entry, group: entry.group + band.length });
     band.push(...wanted.band);
     spans.push([client, from, entries.length]);
     underway.set(client, batch);
@@ -104,7 +106,8 @@ async function ask(width: number, clients: Client[]): Promise<void> {
   };
   try {
     const series = entries.length ? await api.series(query, batch.stop.signal) : [];
-    for (const [client, from, to] of spans) if (batch.clients.has(client)) client.take(series.slice(from, to));
+    for (const [client, from, to] of spans)
+      if (batch.clients.has(client)) client.take(series.slice(from, to));
   } catch (error) {
     if (!batch.stop.signal.aborted) for (const client of batch.clients) client.fail(error as Error);
   }

@@ -1,4 +1,5 @@
-// The page: starts the requests, builds the frame (heading, list of runs, tools, content) and shows one page at a time.
+// The page: starts the requests, builds the frame (heading, list of runs, tools, content) and shows one
+// page at a time.
 // SPDX-License-Identifier: Apache-2.0
 import * as board from "./board";
 import { choose, listenTo, view } from "./board";
@@ -21,7 +22,19 @@ import { scalars } from "./scalars";
 import { text } from "./text";
 import { startTheme, turnTheme } from "./theme";
 
-const PAGES: Page[] = [scalars, histograms, distributions, images, audio, text, pr, graph, hparams, custom, models];
+const PAGES: Page[] = [
+  scalars,
+  histograms,
+  distributions,
+  images,
+  audio,
+  text,
+  pr,
+  graph,
+  hparams,
+  custom,
+  models,
+];
 
 const tagsCame = board.refreshTags();
 const stateCame = board.refreshState();
@@ -31,7 +44,9 @@ const tabs = h("nav", { class: "tabs", "aria-label": "Pages" });
 const title = h("span", { class: "title" });
 const status = h("div", { class: "status", role: "status" });
 const progress = h("progress", { "aria-label": "Loading", hidden: true });
-const notices = menu("Notices", h("span", { class: "bell" }, "!"), () => (board.state?.notices ?? []).map((n) => h("p", {}, h("b", {}, n.path), " ", n.text)));
+const notices = menu("Notices", h("span", { class: "bell" }, "!"), () =>
+  (board.state?.notices ?? []).map((n) => h("p", {}, h("b", {}, n.path), " ", n.text)),
+);
 const sidebar = h("aside", { class: "sidebar", "aria-label": "Runs" });
 const bar = h("div", { class: "toolbar", role: "toolbar", "aria-label": "Tools of the page" });
 const content = h("div", { class: "content" });
@@ -41,7 +56,9 @@ document.body.append(
   h(
     "header",
     { class: "top" },
-    iconButton("runs", "List of runs (b)", () => choose({ bare: !view.bare }), { class: "icon-button runs-button" }),
+    iconButton("runs", "List of runs (b)", () => choose({ bare: !view.bare }), {
+      class: "icon-button runs-button",
+    }),
     h("a", { class: "brand", href: "#", "aria-label": "Leat board, first page" }, icon("leat"), title),
     tabs,
     h("span", { class: "space" }),
@@ -66,7 +83,10 @@ function drawTabs(): void {
   const now = pages();
   const links = now.map((page, i) => {
     const old = known[i];
-    const link = old?.dataset["page"] === page.id ? old : h("a", { href: `#${page.id}`, "data-page": page.id }, page.title);
+    const link =
+      old?.dataset["page"] === page.id
+        ? old
+        : h("a", { href: `#${page.id}`, "data-page": page.id }, page.title);
     if (link !== old) {
       link.addEventListener("click", (event) => {
         event.preventDefault();
@@ -89,7 +109,14 @@ function drawStatus(): void {
     progress.max = Math.max(1, loading.bytes);
     progress.value = loading.bytes_done;
   }
-  const told = loading && !loading.done ? `${loading.files_done} of ${count(loading.files, "file")}, ${bytes(loading.bytes)}` : board.live ? "live" : state ? "not connected" : "";
+  const told =
+    loading && !loading.done
+      ? `${loading.files_done} of ${count(loading.files, "file")}, ${bytes(loading.bytes)}`
+      : board.live
+        ? "live"
+        : state
+          ? "not connected"
+          : "";
   if (status.textContent !== told) status.textContent = told;
   status.classList.toggle("live", board.live);
   notices.hidden = !state?.notices?.length;
@@ -103,9 +130,21 @@ function nothingYet(): HTMLElement {
     "div",
     { class: "empty-state" },
     h("h1", {}, "No event files yet"),
-    h("p", {}, "Nothing was found under ", h("code", {}, where), ". This page fills by itself as soon as a run writes there."),
+    h(
+      "p",
+      {},
+      "Nothing was found under ",
+      h("code", {}, where),
+      ". This page fills by itself as soon as a run writes there.",
+    ),
     h("pre", {}, `leat train model.yaml --job-dir ${where}/first\nleat board --logdir DIR`),
-    h("p", {}, "Event files of TensorFlow, PyTorch, Keras and tensorboardX are read too. Files are known by ", h("code", {}, "tfevents"), " in their names."),
+    h(
+      "p",
+      {},
+      "Event files of TensorFlow, PyTorch, Keras and tensorboardX are read too. Files are known by ",
+      h("code", {}, "tfevents"),
+      " in their names.",
+    ),
   );
 }
 
@@ -129,6 +168,7 @@ function layout(): void {
 }
 
 function start(): void {
+  if (view.page === models.id && !board.state) return; // the state tells whether there is a registry
   const empty = board.tags.runs.every((run) => run.gone) && !board.state?.registry;
   if (empty) {
     current?.shown.destroy();
@@ -157,11 +197,18 @@ layout();
 board.followAddress();
 startKeys(() => pages().map((page) => page.id));
 let came = false;
-tagsCame.then(() => {
-  came = true;
-  start();
-}, (error: Error) => content.replaceChildren(h("p", { class: "empty" }, `The board does not answer: ${error.message}`)));
-void stateCame.then(() => {
-  if (came) start();
-}, () => undefined);
+tagsCame.then(
+  () => {
+    came = true;
+    start();
+  },
+  (error: Error) =>
+    content.replaceChildren(h("p", { class: "empty" }, `The board does not answer: ${error.message}`)),
+);
+void stateCame.then(
+  () => {
+    if (came) start();
+  },
+  () => undefined,
+);
 void tagsCame.finally(() => setTimeout(board.follow, 0));

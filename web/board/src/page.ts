@@ -1,4 +1,5 @@
-// What a page of the board is: it fills a host and a bar of tools, and is told of news until it is taken away.
+// What a page of the board is: it fills a host and a bar of tools, and is told of news until it is taken
+// away.
 // SPDX-License-Identifier: Apache-2.0
 import type { News } from "./board";
 

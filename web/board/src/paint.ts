@@ -51,7 +51,10 @@ function placer(v0: number, v1: number, from: number, size: number, log: boolean
 }
 
 export function places(f: Frame): [Place, Place] {
-  return [placer(f.x0, f.x1, f.left, f.width, f.logX), placer(f.y0, f.y1, f.top + f.height, -f.height, f.logY)];
+  return [
+    placer(f.x0, f.x1, f.left, f.width, f.logX),
+    placer(f.y0, f.y1, f.top + f.height, -f.height, f.logY),
+  ];
 }
 
 /** The first position whose x is not below `value`. */
@@ -73,7 +76,15 @@ export function nearest(x: Numbers, value: number): number {
   return value - x[i - 1]! <= x[i]! - value ? i - 1 : i;
 }
 
-function trace(ctx: CanvasRenderingContext2D, x: Numbers, y: Numbers, from: number, to: number, px: Place, py: Place): void {
+function trace(
+  ctx: CanvasRenderingContext2D,
+  x: Numbers,
+  y: Numbers,
+  from: number,
+  to: number,
+  px: Place,
+  py: Place,
+): void {
   let down = false;
   let single = false; // a point between gaps would be invisible as a line
   ctx.beginPath();
@@ -94,7 +105,15 @@ function trace(ctx: CanvasRenderingContext2D, x: Numbers, y: Numbers, from: numb
   ctx.stroke();
 }
 
-function dots(ctx: CanvasRenderingContext2D, curve: Curve, from: number, to: number, px: Place, py: Place, radius: number): void {
+function dots(
+  ctx: CanvasRenderingContext2D,
+  curve: Curve,
+  from: number,
+  to: number,
+  px: Place,
+  py: Place,
+  radius: number,
+): void {
   ctx.fillStyle = curve.color;
   for (let i = from; i < to; i++) {
     const a = px(curve.x[i]!);
@@ -107,7 +126,15 @@ function dots(ctx: CanvasRenderingContext2D, curve: Curve, from: number, to: num
 }
 
 /** A mark on the floor where a value is NaN or infinite. */
-function strays(ctx: CanvasRenderingContext2D, curve: Curve, from: number, to: number, px: Place, floor: number, size: number): void {
+function strays(
+  ctx: CanvasRenderingContext2D,
+  curve: Curve,
+  from: number,
+  to: number,
+  px: Place,
+  floor: number,
+  size: number,
+): void {
   const y = curve.ghost ?? curve.y;
   ctx.fillStyle = curve.color;
   for (let i = from; i < to; i++) {
@@ -122,13 +149,22 @@ function strays(ctx: CanvasRenderingContext2D, curve: Curve, from: number, to: n
 }
 
 /** Draws everything inside the frame; `hot` is drawn above the others, which step back. */
-export function paint(ctx: CanvasRenderingContext2D, f: Frame, curves: readonly Curve[], areas: readonly Area[], hot: string | number | null, ratio: number): void {
+export function paint(
+  ctx: CanvasRenderingContext2D,
+  f: Frame,
+  curves: readonly Curve[],
+  areas: readonly Area[],
+  hot: string | number | null,
+  ratio: number,
+): void {
   const [px, py] = places(f);
   const many = curves.length > 12;
-  const order = hot === null ? curves : [...curves].sort((a, b) => Number(a.key === hot) - Number(b.key === hot));
+  const order =
+    hot === null ? curves : [...curves].sort((a, b) => Number(a.key === hot) - Number(b.key === hot));
   ctx.save();
   ctx.beginPath();
-  ctx.rect(f.left, f.top, f.width, f.height);
+  const room = 3 * ratio; // dots at the edge are seen whole
+  ctx.rect(f.left - room, f.top - room, f.width + 2 * room, f.height + 2 * room);
   ctx.clip();
   ctx.lineJoin = "round";
   for (const area of areas) {
@@ -147,7 +183,10 @@ export function paint(ctx: CanvasRenderingContext2D, f: Frame, curves: readonly 
     ctx.lineWidth = 1.5 * ratio;
     trace(ctx, area.x, area.middle, 0, area.x.length, px, py);
   }
-  const span = (x: Numbers): [number, number] => [Math.max(0, lowerBound(x, f.x0) - 1), Math.min(x.length, lowerBound(x, f.x1) + 1)];
+  const span = (x: Numbers): [number, number] => [
+    Math.max(0, lowerBound(x, f.x0) - 1),
+    Math.min(x.length, lowerBound(x, f.x1) + 1),
+  ];
   ctx.lineWidth = ratio;
   for (const curve of order) {
     if (!curve.ghost) continue;

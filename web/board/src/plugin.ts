@@ -1,4 +1,5 @@
-// TensorBoard's endpoints for what is no scalar, and the cards that show one tag of one run with a slider over its steps.
+// TensorBoard's endpoints for what is no scalar, and the cards that show one tag of one run with a slider
+// over its steps.
 // SPDX-License-Identifier: Apache-2.0
 import * as api from "./api";
 import * as board from "./board";
@@ -6,7 +7,7 @@ import { choose, tags, view, visibleRuns, type News } from "./board";
 import { frame, type Card, type Frame } from "./card";
 import * as colors from "./colors";
 import { h, regex } from "./dom";
-import { Grid, type Item } from "./grid";
+import { Grid, groupOf, titleOf, type Item } from "./grid";
 import type { Page } from "./page";
 import { stepSlider, tagFilter, toggle, type Tool } from "./toolbar";
 
@@ -18,22 +19,61 @@ export interface Step {
   wall_time: number;
 }
 
-export function fetchTag<T>(kind: string, what: string, tag: string, run: number, more: Record<string, string | number> = {}, signal?: AbortSignal): Promise<T> {
+export function fetchTag<T>(
+  kind: string,
+  what: string,
+  tag: string,
+  run: number,
+  more: Record<string, string | number> = {},
+  signal?: AbortSignal,
+): Promise<T> {
   return api.json<T>(`data/plugin/${kind}/${what}`, { run: board.runName(run), tag, ...more }, signal);
 }
 
-/** One card for each tag and visible run (and sample), grouped by tag; a tag with no visible run is left out. */
-export function itemsOf(infos: api.TagInfo[], make: (info: api.TagInfo, run: number, sample: number) => Card): Item[] {
+/** One tag of one run, as a card shows it. */
+export interface Shown {
+  info: api.TagInfo;
+  run: number;
+  sample: number;
+  alone: boolean; // no other run has any of the tags: the card is called by its tag
+}
+
+function idOf({ info, run, sample, alone }: Shown): string {
+  return `${view.page}:${info.tag}:${board.runName(run)}:${sample}${alone ? ":alone" : ""}`;
+}
+
+/** What a card is called: the run within the tag's group, or the tag where one run is alone. */
+export function named(shown: Shown): Pick<Frame, "id" | "title" | "color" | "description"> {
+  const name = board.runName(shown.run);
+  const color = colors.ofRun(shown.run, name);
+  return {
+    id: idOf(shown),
+    title: shown.alone ? titleOf(shown.info) : name || ".",
+    color,
+    description: shown.info.description,
+  };
+}
+
+/**
+ * One card for each tag and visible run (and sample), grouped by tag; a tag with no visible run is left
+ * out.
+ */
+export function itemsOf(all: api.TagInfo[], make: (shown: Shown) => Card): Item[] {
   const wanted = view.tagFilter ? regex(view.tagFilter) : null;
-  const visible = [...visibleRuns()].sort((a, b) => board.natural.compare(board.runName(a), board.runName(b)));
+  const infos = all.filter((info) => !wanted || wanted.test(info.tag));
+  const visible = [...visibleRuns()].sort((a, b) =>
+    board.natural.compare(board.runName(a), board.runName(b)),
+  );
   const items: Item[] = [];
+  const having = new Set(infos.flatMap((info) => info.runs));
+  const alone = visible.filter((run) => having.has(run)).length === 1;
   for (const info of infos) {
-    if (wanted && !wanted.test(info.tag)) continue;
     const runs = new Set(info.runs);
     for (const run of visible) {
       if (!runs.has(run)) continue;
       for (let sample = 0; sample < Math.max(1, info.samples ?? 1); sample++) {
-        items.push({ id: `${view.page}:${info.tag}:${board.runName(run)}:${sample}`, group: info.tag, make: () => make(info, run, sample) });
+        const shown = { info, run, sample, alone };
+        items.push({ id: idOf(shown), group: alone ? groupOf(info.tag) : info.tag, make: () => make(shown) });
       }
     }
   }
@@ -51,19 +91,11 @@ export abstract class StepCard<T> implements Card {
   private stop: AbortController | null = null;
   protected readonly run: number;
 
-  constructor(info: api.TagInfo, run: number, sample = 0, more: Partial<Frame> = {}) {
-    this.run = run;
-    const name = board.runName(run);
-    const samples = info.samples ?? 1;
-    this.root = frame({
-      id: `${view.page}:${info.tag}:${name}:${sample}`,
-      title: name || ".",
-      color: colors.ofRun(run, name),
-      description: info.description,
-      body: [this.body, this.note, this.slider.root],
-      ...(samples > 1 ? { hint: `${sample + 1} of ${samples}` } : {}),
-      ...more,
-    });
+  constructor(shown: Shown) {
+    this.run = shown.run;
+    const samples = shown.info.samples ?? 1;
+    const hint = samples > 1 ? { hint: `${shown.sample + 1} of ${samples}` } : {};
+    this.root = frame({ ...named(shown), ...hint, body: [this.body, this.note, this.slider.root] });
   }
 
   protected abstract load(signal: AbortSignal): Promise<T[]>;
@@ -123,11 +155,22 @@ export abstract class StepCard<T> implements Card {
 }
 
 export function linkTool(): Tool {
-  return toggle("link steps", "One slider moves all", () => view.linked, (on) => choose({ linked: on }));
+  return toggle(
+    "link steps",
+    "One slider moves all",
+    () => view.linked,
+    (on) => choose({ linked: on }),
+  );
 }
 
 /** A page of such cards. */
-export function stepPage(id: string, title: string, kind: Kind, make: (info: api.TagInfo, run: number, sample: number) => Card, tools: () => Tool[] = () => []): Page {
+export function stepPage(
+  id: string,
+  title: string,
+  kind: Kind,
+  make: (shown: Shown) => Card,
+  tools: () => Tool[] = () => [],
+): Page {
   return {
     id,
     title,

@@ -26,7 +26,12 @@ class PrCard implements Card {
   private own = 1; // where the slider stands when it is not linked: 0 = first, 1 = last
 
   constructor(private readonly info: api.TagInfo) {
-    this.root = frame({ id: `pr_curves:${info.tag}`, title: titleOf(info), description: info.description, body: [this.chart.root, this.slider.root] });
+    this.root = frame({
+      id: `pr_curves:${info.tag}`,
+      title: titleOf(info),
+      description: info.description,
+      body: [this.chart.root, this.slider.root],
+    });
   }
 
   destroy(): void {
@@ -45,7 +50,9 @@ class PrCard implements Card {
     const query = new URLSearchParams({ tag: this.info.tag });
     for (const name of wanted) query.append("run", name);
     try {
-      this.runs = wanted.length ? await api.json<Record<string, PrStep[]>>(`data/plugin/pr_curves/pr_curves?${query}`) : {};
+      this.runs = wanted.length
+        ? await api.json<Record<string, PrStep[]>>(`data/plugin/pr_curves/pr_curves?${query}`)
+        : {};
       for (const step of Object.values(this.runs).flat()) {
         step.precision = step.precision.map(Number); // "NaN" comes as a string
         step.recall = step.recall.map(Number);
@@ -77,12 +84,43 @@ class PrCard implements Card {
       if (!step) continue;
       longest = Math.max(longest, steps.length);
       seen.add(step.step);
-      const order = [...step.recall.keys()].sort((a, b) => step.recall[a]! - step.recall[b]! || step.precision[b]! - step.precision[a]!);
+      const order = [...step.recall.keys()].sort(
+        (a, b) => step.recall[a]! - step.recall[b]! || step.precision[b]! - step.precision[a]!,
+      );
       const run = tags.runs.findIndex((r) => r.name === name);
-      curves.push({ key: run, label: `${name} · step ${step.step}`, color: colors.ofRun(run, name), dash: [], x: order.map((i) => step.recall[i]!), y: order.map((i) => step.precision[i]!), ghost: null });
+      curves.push({
+        key: run,
+        label: `${name} · step ${step.step}`,
+        color: colors.ofRun(run, name),
+        dash: [],
+        x: order.map((i) => step.recall[i]!),
+        y: order.map((i) => step.precision[i]!),
+        ghost: null,
+      });
     }
-    this.slider.set(longest, Math.round(at * Math.max(0, longest - 1)), seen.size === 1 ? `step ${[...seen][0]}` : seen.size ? `steps ${Math.min(...seen)} … ${Math.max(...seen)}` : "");
-    this.chart.show({ curves, areas: [], xKind: "number", xLabel: "recall", logX: false, logY: false, x: [0, 1], y: [0, 1.03], outliers: false }, `Precision over recall of ${this.info.tag}, ${curves.length} runs`);
+    this.slider.set(
+      longest,
+      Math.round(at * Math.max(0, longest - 1)),
+      seen.size === 1
+        ? `step ${[...seen][0]}`
+        : seen.size
+          ? `steps ${Math.min(...seen)} … ${Math.max(...seen)}`
+          : "",
+    );
+    this.chart.show(
+      {
+        curves,
+        areas: [],
+        xKind: "number",
+        xLabel: "recall",
+        logX: false,
+        logY: false,
+        x: [0, 1],
+        y: [0, 1.03],
+        outliers: false,
+      },
+      `Precision over recall of ${this.info.tag}, ${curves.length} runs`,
+    );
     this.root.dataset["drawn"] = [...seen].join();
   }
 }
@@ -98,8 +136,12 @@ export const pr: Page = {
     const set = (): void => {
       const wanted = view.tagFilter ? regex(view.tagFilter) : null;
       const visible = new Set(visibleRuns());
-      const infos = tags.pr_curves.filter((info) => (!wanted || wanted.test(info.tag)) && info.runs.some((run) => visible.has(run)));
-      grid.set(infos.map((info) => ({ id: info.tag, group: groupOf(info.tag), make: () => new PrCard(info) })));
+      const infos = tags.pr_curves.filter(
+        (info) => (!wanted || wanted.test(info.tag)) && info.runs.some((run) => visible.has(run)),
+      );
+      grid.set(
+        infos.map((info) => ({ id: info.tag, group: groupOf(info.tag), make: () => new PrCard(info) })),
+      );
     };
     set();
     return {

@@ -1,12 +1,32 @@
-// The list of runs: a filter, a tick and a colour for each; one alone; the run under the pointer stands out in every chart.
+// The list of runs: a filter, a tick and a colour for each; one alone; the run under the pointer stands out
+// in every chart.
 // SPDX-License-Identifier: Apache-2.0
-import { choose, hover, isTicked, listenTo, matchingRuns, natural, solo, tags, tell, tick, view, visibleRuns } from "./board";
+import {
+  choose,
+  hover,
+  isTicked,
+  listenTo,
+  matchingRuns,
+  natural,
+  solo,
+  tags,
+  tell,
+  tick,
+  view,
+  visibleRuns,
+} from "./board";
 import * as colors from "./colors";
 import { debounce, h, iconButton, regex } from "./dom";
 import { count } from "./format";
 
 function swatch(run: number, name: string): HTMLElement {
-  const input = h("input", { type: "color", class: "swatch", value: colors.ofRun(run, name), "aria-label": `Colour of ${name}`, title: "Colour (double click: the first one)" });
+  const input = h("input", {
+    type: "color",
+    class: "swatch",
+    value: colors.ofRun(run, name),
+    "aria-label": `Colour of ${name}`,
+    title: "Colour (double click: the first one)",
+  });
   input.addEventListener("input", () => {
     colors.choose(name, input.value);
     tell(["colors"]);
@@ -19,8 +39,19 @@ function swatch(run: number, name: string): HTMLElement {
 }
 
 export function runList(host: HTMLElement): void {
-  const filter = h("input", { type: "search", id: "run-filter", placeholder: "Filter runs by regex", "aria-label": "Filter runs by a regular expression", value: view.runFilter, spellcheck: "false", autocomplete: "off" });
-  filter.addEventListener("input", debounce(60, () => choose({ runFilter: filter.value })));
+  const filter = h("input", {
+    type: "search",
+    id: "run-filter",
+    placeholder: "Filter runs by regex",
+    "aria-label": "Filter runs by a regular expression",
+    value: view.runFilter,
+    spellcheck: "false",
+    autocomplete: "off",
+  });
+  filter.addEventListener(
+    "input",
+    debounce(60, () => choose({ runFilter: filter.value })),
+  );
   const all = h("input", { type: "checkbox", "aria-label": "All runs that the filter lets through" });
   const told = h("span", { class: "count" });
   const list = h("ul", { class: "run-list" });
@@ -36,7 +67,10 @@ export function runList(host: HTMLElement): void {
     if (names.size === there.length) choose({ runs: { only: false, names: new Set() } });
     else choose({ runs: { only: true, names } });
   });
-  host.append(h("div", { class: "run-head" }, filter, wrong, h("label", { class: "all" }, all, "Runs", told)), list);
+  host.append(
+    h("div", { class: "run-head" }, filter, wrong, h("label", { class: "all" }, all, "Runs", told)),
+    list,
+  );
 
   function matching(): number[] {
     return matchingRuns().sort((a, b) => natural.compare(tags.runs[a]!.name, tags.runs[b]!.name));
@@ -44,7 +78,11 @@ export function runList(host: HTMLElement): void {
 
   function row(i: number): HTMLElement {
     const { name } = tags.runs[i]!;
-    const box = h("input", { type: "checkbox", checked: isTicked(name), onchange: () => tick(name, box.checked) });
+    const box = h("input", {
+      type: "checkbox",
+      checked: isTicked(name),
+      onchange: () => tick(name, box.checked),
+    });
     return h(
       "li",
       { "data-run": i, onmouseenter: () => hover(i), onmouseleave: () => hover(null) },

@@ -1,4 +1,5 @@
-// Scalars: a card a tag with the curves of all visible runs, or bands over groups of runs; several tags in one chart.
+// Scalars: a card a tag with the curves of all visible runs, or bands over groups of runs; several tags in
+// one chart.
 // SPDX-License-Identifier: Apache-2.0
 import * as api from "./api";
 import * as board from "./board";
@@ -17,7 +18,11 @@ import type { XKind } from "./view";
 const LINES = 40; // above so many runs a chart shows bands
 const GHOSTS = 12; // up to so many curves the points before smoothing are drawn faintly, too
 const DASHES: number[][] = [[], [6, 3], [2, 2], [8, 3, 2, 3]];
-const AXES: Record<XKind, [AxisKind, string]> = { step: ["count", "step"], relative: ["duration", "after"], wall: ["clock", "at"] };
+const AXES: Record<XKind, [AxisKind, string]> = {
+  step: ["count", "step"],
+  relative: ["duration", "after"],
+  wall: ["clock", "at"],
+};
 
 interface Wanted {
   key: string;
@@ -55,7 +60,14 @@ function wantedOf(infos: api.TagInfo[]): { wanted: Wanted[]; band: number[][] } 
     const dash = several ? DASHES[t % DASHES.length]! : [];
     if (usesBands(runs.length)) {
       bandsOf(runs).forEach(([name, members], g) => {
-        wanted.push({ key: `b${members.join()}:${info.tag}`, entry: { tag: info.tag, group: band.length }, runs: members, label: several ? `${info.tag} · ${name}` : `${name} (${members.length})`, color: () => colors.nth(several ? t : g), dash });
+        wanted.push({
+          key: `b${members.join()}:${info.tag}`,
+          entry: { tag: info.tag, group: band.length },
+          runs: members,
+          label: several ? `${info.tag} · ${name}` : `${name} (${members.length})`,
+          color: () => colors.nth(several ? t : g),
+          dash,
+        });
         band.push(members);
       });
       return;
@@ -63,7 +75,14 @@ function wantedOf(infos: api.TagInfo[]): { wanted: Wanted[]; band: number[][] } 
     for (const run of runs) {
       const name = board.runName(run);
       const color = several && visible.size === 1 ? () => colors.nth(t) : () => colors.ofRun(run, name);
-      wanted.push({ key: `${run}:${info.tag}`, entry: { tag: info.tag, run }, runs: [run], label: several ? `${info.tag} · ${name}` : name, color, dash: visible.size === 1 ? [] : dash });
+      wanted.push({
+        key: `${run}:${info.tag}`,
+        entry: { tag: info.tag, run },
+        runs: [run],
+        label: several ? `${info.tag} · ${name}` : name,
+        color,
+        dash: visible.size === 1 ? [] : dash,
+      });
     }
   });
   return { wanted, band };
@@ -78,8 +97,18 @@ class ScalarCard implements Card, Client {
   private logY: boolean | null = null; // the card's own, if it has one
   private asked: Wanted[] = [];
 
-  constructor(id: string, title: string, description: string, private readonly infos: () => api.TagInfo[], pin?: string, close?: HTMLElement) {
-    this.chart = new Chart({ zoom: (x0, x1) => choose({ zoom: [x0, x1] }), reset: () => choose({ zoom: null }) });
+  constructor(
+    id: string,
+    title: string,
+    description: string,
+    private readonly infos: () => api.TagInfo[],
+    pin?: string,
+    close?: HTMLElement,
+  ) {
+    this.chart = new Chart({
+      zoom: (x0, x1) => choose({ zoom: [x0, x1] }),
+      reset: () => choose({ zoom: null }),
+    });
     const log = iconButton("log", "Logarithmic y axis", () => {
       this.logY = !(this.logY ?? view.logY);
       log.setAttribute("aria-pressed", String(this.logY));
@@ -87,7 +116,14 @@ class ScalarCard implements Card, Client {
       this.draw();
     });
     const save = menu("Download", icon("save"), () => this.downloads());
-    this.root = frame({ id, title, description, tools: [log, save, ...(close ? [close] : [])], body: [this.chart.root, this.note], ...(pin === undefined ? {} : { pin }) });
+    this.root = frame({
+      id,
+      title,
+      description,
+      tools: [log, save, ...(close ? [close] : [])],
+      body: [this.chart.root, this.note],
+      ...(pin === undefined ? {} : { pin }),
+    });
     this.root.classList.add("scalar");
   }
 
@@ -115,7 +151,8 @@ class ScalarCard implements Card, Client {
   take(series: api.Series[]): void {
     this.made = this.choices();
     this.asked.forEach((w, i) => this.have.set(w.key, series[i]!));
-    if (this.have.size > 4 * LINES + this.asked.length) this.have = new Map(this.asked.map((w, i) => [w.key, series[i]!]));
+    if (this.have.size > 4 * LINES + this.asked.length)
+      this.have = new Map(this.asked.map((w, i) => [w.key, series[i]!]));
     this.note.hidden = true;
     this.draw();
   }
@@ -127,11 +164,18 @@ class ScalarCard implements Card, Client {
 
   refresh(news: News | null): void {
     const pin = this.root.dataset["pin"];
-    if (pin !== undefined) this.root.querySelector(".pin")?.setAttribute("aria-pressed", String(view.pins.includes(pin)));
+    if (pin !== undefined)
+      this.root.querySelector(".pin")?.setAttribute("aria-pressed", String(view.pins.includes(pin)));
     if (!news) return this.fetch(true);
     if (news.has("hover")) this.chart.highlight(board.hovered);
-    if (news.has("data") && (!news.runs || wantedOf(this.infos()).wanted.some((w) => w.runs.some((run) => news.runs!.has(run))))) return want(this, true);
-    if (news.has("data")) for (const run of news.runs!) for (const key of this.have.keys()) if (key.startsWith(`${run}:`)) this.have.delete(key);
+    if (
+      news.has("data") &&
+      (!news.runs || wantedOf(this.infos()).wanted.some((w) => w.runs.some((run) => news.runs!.has(run))))
+    )
+      return want(this, true);
+    if (news.has("data"))
+      for (const run of news.runs!)
+        for (const key of this.have.keys()) if (key.startsWith(`${run}:`)) this.have.delete(key);
     if (news.has("smooth", "alpha", "window", "x", "logX", "zoom", "size", "full")) {
       if (news.has("x", "logX")) this.chart.resetY();
       else if (news.has("zoom")) this.draw();
@@ -152,7 +196,8 @@ class ScalarCard implements Card, Client {
 
   /** Asks for curves; unless `all`, only where some are missing. */
   private fetch(all: boolean): void {
-    const missing = this.made !== this.choices() || wantedOf(this.infos()).wanted.some((w) => !this.have.has(w.key));
+    const missing =
+      this.made !== this.choices() || wantedOf(this.infos()).wanted.some((w) => !this.have.has(w.key));
     if (all || missing) want(this);
   }
 
@@ -164,35 +209,95 @@ class ScalarCard implements Card, Client {
     for (const w of wanted) {
       const s = this.have.get(w.key);
       if (!s || !s.x.length) continue;
-      if (s.kind === "range") areas.push({ key: w.key, label: w.label, color: w.color(), alpha: 0.22, x: s.x, low: s.min, high: s.max, middle: s.mean });
-      else curves.push({ key: w.entry.run!, label: w.label, color: w.color(), dash: w.dash, x: s.x, y: smooth ? s.smooth : s.raw, ghost: smooth && wanted.length <= GHOSTS ? s.raw : null });
+      if (s.kind === "range")
+        areas.push({
+          key: w.key,
+          label: w.label,
+          color: w.color(),
+          alpha: 0.22,
+          x: s.x,
+          low: s.min,
+          high: s.max,
+          middle: s.mean,
+        });
+      else
+        curves.push({
+          key: w.entry.run!,
+          label: w.label,
+          color: w.color(),
+          dash: w.dash,
+          x: s.x,
+          y: smooth ? s.smooth : s.raw,
+          ghost: smooth && wanted.length <= GHOSTS ? s.raw : null,
+        });
     }
     const [xKind, xLabel] = AXES[view.x];
-    const plot: Plot = { curves, areas, xKind, xLabel, logX: view.logX && view.x !== "wall", logY: this.logY ?? view.logY, x: view.zoom, y: null, outliers: view.outliers };
+    const plot: Plot = {
+      curves,
+      areas,
+      xKind,
+      xLabel,
+      logX: view.logX && view.x !== "wall",
+      logY: this.logY ?? view.logY,
+      x: view.zoom,
+      y: null,
+      outliers: view.outliers,
+    };
     const what = areas.length ? `${areas.length} bands` : `${curves.length} curves`;
     this.chart.show(plot, `${this.root.getAttribute("aria-label") ?? ""}: ${what} over ${view.x}`);
     this.root.dataset["drawn"] = String(curves.length + areas.length);
-    this.root.dataset["last"] = String(wanted.reduce((last, w) => Math.max(last, this.have.get(w.key)?.lastX ?? -Infinity), -Infinity));
-    if (curves.length + areas.length && !performance.getEntriesByName("first-chart").length) performance.mark("first-chart");
+    this.root.dataset["last"] = String(
+      wanted.reduce((last, w) => Math.max(last, this.have.get(w.key)?.lastX ?? -Infinity), -Infinity),
+    );
+    if (curves.length + areas.length && !performance.getEntriesByName("first-chart").length)
+      performance.mark("first-chart");
     if (!wanted.length) this.note.textContent = "No visible run has this tag.";
     if (!wanted.length) this.note.hidden = false;
   }
 
   private downloads(): Node[] {
     const rows = this.infos().flatMap((info) =>
-      info.runs.filter((run) => visibleRuns().includes(run)).map((run) => {
-        const name = board.runName(run);
-        const link = (format: string): HTMLElement => h("a", { href: api.url("data/leat/download", { tag: info.tag, run: name, format }), download: `${`${name}-${info.tag}`.replace(/[^\w.-]+/g, "_")}.${format}` }, format.toUpperCase());
-        return h("li", {}, h("span", { class: "name" }, this.infos().length > 1 ? `${info.tag} · ${name}` : name), link("csv"), link("json"));
-      }),
+      info.runs
+        .filter((run) => visibleRuns().includes(run))
+        .map((run) => {
+          const name = board.runName(run);
+          const link = (format: string): HTMLElement =>
+            h(
+              "a",
+              {
+                href: api.url("data/leat/download", { tag: info.tag, run: name, format }),
+                download: `${`${name}-${info.tag}`.replace(/[^\w.-]+/g, "_")}.${format}`,
+              },
+              format.toUpperCase(),
+            );
+          return h(
+            "li",
+            {},
+            h("span", { class: "name" }, this.infos().length > 1 ? `${info.tag} · ${name}` : name),
+            link("csv"),
+            link("json"),
+          );
+        }),
     );
     return [h("p", {}, "Every point, as CSV or JSON"), h("ul", { class: "downloads" }, ...rows)];
   }
 }
 
 /** A chart of several tags, named by a regular expression. */
-export function combined(id: string, title: string, matches: (tag: string) => boolean, close?: HTMLElement): Card {
-  return new ScalarCard(id, title, "", () => tags.scalars.filter((info) => matches(info.tag)), undefined, close);
+export function combined(
+  id: string,
+  title: string,
+  matches: (tag: string) => boolean,
+  close?: HTMLElement,
+): Card {
+  return new ScalarCard(
+    id,
+    title,
+    "",
+    () => tags.scalars.filter((info) => matches(info.tag)),
+    undefined,
+    close,
+  );
 }
 
 function items(): Item[] {
@@ -202,13 +307,31 @@ function items(): Item[] {
   const all: Item[] = [];
   for (const source of view.charts) {
     const pattern = regex(source);
-    const close = (): HTMLElement => iconButton("close", "Remove this chart", () => choose({ charts: view.charts.filter((c) => c !== source) }));
-    all.push({ id: `chart:${source}`, group: "", make: () => combined(`chart:${source}`, source, (tag) => pattern?.test(tag) ?? false, close()) });
+    const close = (): HTMLElement =>
+      iconButton("close", "Remove this chart", () =>
+        choose({ charts: view.charts.filter((c) => c !== source) }),
+      );
+    all.push({
+      id: `chart:${source}`,
+      group: "",
+      make: () => combined(`chart:${source}`, source, (tag) => pattern?.test(tag) ?? false, close()),
+    });
   }
   const card = (info: api.TagInfo, group: string): Item => {
     const id = group === "" ? `pin:${info.tag}` : `scalars:${info.tag}`;
     const title = group === "" ? info.tag : titleOf(info);
-    return { id, group, make: () => new ScalarCard(id, title, info.description, () => [tags.scalars.find((t) => t.tag === info.tag) ?? { ...info, runs: [] }], info.tag) };
+    return {
+      id,
+      group,
+      make: () =>
+        new ScalarCard(
+          id,
+          title,
+          info.description,
+          () => [tags.scalars.find((t) => t.tag === info.tag) ?? { ...info, runs: [] }],
+          info.tag,
+        ),
+    };
   };
   for (const tag of view.pins) if (byTag.has(tag)) all.push(card(byTag.get(tag)!, ""));
   for (const info of tags.scalars) {
@@ -223,7 +346,13 @@ function items(): Item[] {
 function smoothing(): Tool {
   const slider = h("input", { type: "range", id: "smoothing", "aria-label": "Smoothing" });
   const told = h("output", { for: "smoothing" });
-  const kind = h("select", { "aria-label": "Kind of smoothing", title: "Smoothing, over all points" }, h("option", { value: "none" }, "Raw"), h("option", { value: "ema" }, "EMA"), h("option", { value: "mean" }, "Mean"));
+  const kind = h(
+    "select",
+    { "aria-label": "Kind of smoothing", title: "Smoothing, over all points" },
+    h("option", { value: "none" }, "Raw"),
+    h("option", { value: "ema" }, "EMA"),
+    h("option", { value: "mean" }, "Mean"),
+  );
   const show = (): void => {
     kind.value = view.smooth;
     const mean = view.smooth === "mean";
@@ -232,30 +361,71 @@ function smoothing(): Tool {
     slider.step = mean ? "1" : "0.001";
     slider.value = String(mean ? view.window : view.alpha);
     slider.disabled = view.smooth === "none";
-    told.textContent = view.smooth === "none" ? "" : mean ? `${view.window}` : view.alpha.toFixed(view.alpha > 0.99 ? 3 : 2);
+    told.textContent =
+      view.smooth === "none" ? "" : mean ? `${view.window}` : view.alpha.toFixed(view.alpha > 0.99 ? 3 : 2);
   };
   kind.addEventListener("change", () => choose({ smooth: kind.value as "none" }));
-  slider.addEventListener("input", () => choose(view.smooth === "mean" ? { window: Number(slider.value) } : { alpha: Number(slider.value) }));
+  slider.addEventListener("input", () =>
+    choose(view.smooth === "mean" ? { window: Number(slider.value) } : { alpha: Number(slider.value) }),
+  );
   show();
   return tool(h("div", { class: "field" }, kind, slider, told), show);
 }
 
 function settings(): Tool {
-  const group = h("input", { type: "text", value: view.group, placeholder: "e.g. ^([^/]+)/", spellcheck: "false", "aria-label": "Groups of runs: a regular expression with a group" });
-  group.addEventListener("input", debounce(120, () => choose({ group: group.value })));
-  const lines = segmented("Lines or bands", [["auto", "Auto"], ["lines", "Lines"], ["bands", "Bands"]] as const, view.lines, (v) => choose({ lines: v }));
-  const size = segmented("Size of cards", [["s", "S"], ["m", "M"], ["l", "L"]] as const, view.size, (v) => choose({ size: v }));
+  const group = h("input", {
+    type: "text",
+    value: view.group,
+    placeholder: "e.g. ^([^/]+)/",
+    spellcheck: "false",
+    "aria-label": "Groups of runs: a regular expression with a group",
+  });
+  group.addEventListener(
+    "input",
+    debounce(120, () => choose({ group: group.value })),
+  );
+  const lines = segmented(
+    "Lines or bands",
+    [
+      ["auto", "Auto"],
+      ["lines", "Lines"],
+      ["bands", "Bands"],
+    ] as const,
+    view.lines,
+    (v) => choose({ lines: v }),
+  );
+  const size = segmented(
+    "Size of cards",
+    [
+      ["s", "S"],
+      ["m", "M"],
+      ["l", "L"],
+    ] as const,
+    view.size,
+    (v) => choose({ size: v }),
+  );
   const root = menu("Settings", icon("settings"), () => [
-    h("div", { class: "settings" },
-      h("label", { class: "line" }, "Runs as", lines),
-      h("p", { class: "help" }, `Auto draws lines up to ${LINES} runs, above that the band from least to greatest with the mean.`),
+    h(
+      "div",
+      { class: "settings" },
+      h("div", { class: "line" }, "Runs as", lines),
+      h(
+        "p",
+        { class: "help" },
+        `Auto draws lines up to ${LINES} runs, above that the band from least to greatest with the mean.`,
+      ),
       h("label", { class: "line" }, "Bands by", group),
       h("p", { class: "help" }, "The expression's first group names the band of a run."),
-      h("label", { class: "line" }, "Cards", size),
+      h("div", { class: "line" }, "Cards", size),
       outliers,
     ),
-  ]); // prettier-ignore
-  const outliers = toggle("Leave outliers out of the y axis", "The axis ends at the 5th and 95th percentile", () => view.outliers, (on) => choose({ outliers: on }));
+  ]);
+  const outliers = toggle(
+    "Leave outliers out of the y axis",
+    "The axis ends at the 5th and 95th percentile",
+    () => view.outliers,
+    (on) => choose({ outliers: on }),
+  );
   return tool(root, () => {
     press(lines, view.lines);
     press(size, view.size);
@@ -263,10 +433,21 @@ function settings(): Tool {
 }
 
 function addChart(): HTMLElement {
-  const input = h("input", { type: "text", placeholder: "loss|accuracy", spellcheck: "false", "aria-label": "Tags of a new chart, as a regular expression" });
+  const input = h("input", {
+    type: "text",
+    placeholder: "loss|accuracy",
+    spellcheck: "false",
+    "aria-label": "Tags of a new chart, as a regular expression",
+  });
   const told = h("p", { class: "help" });
   const matching = (): number => tags.scalars.filter((info) => regex(input.value)?.test(info.tag)).length;
-  const form = h("form", { class: "settings" }, h("label", { class: "line" }, "Tags", input), told, h("button", { type: "submit", class: "button" }, "Add chart"));
+  const form = h(
+    "form",
+    { class: "settings" },
+    h("label", { class: "line" }, "Tags", input),
+    told,
+    h("button", { type: "submit", class: "button" }, "Add chart"),
+  );
   input.addEventListener("input", () => (told.textContent = `${matching()} tags match.`));
   const root = menu("Several tags in one chart", icon("plus"), () => [form]);
   form.addEventListener("submit", (event) => {
@@ -284,19 +465,48 @@ export const scalars: Page = {
   title: "Scalars",
   available: () => true,
   mount(host, bar) {
-    const x = segmented("Horizontal axis", [["step", "Step"], ["relative", "Relative"], ["wall", "Wall"]] as const, view.x, (v) => choose({ x: v, zoom: null }));
-    const unzoom = h("button", { type: "button", class: "button", hidden: !view.zoom, title: "Show everything again (z)", onclick: () => choose({ zoom: null }) }, "Reset zoom");
+    const x = segmented(
+      "Horizontal axis",
+      [
+        ["step", "Step"],
+        ["relative", "Relative"],
+        ["wall", "Wall"],
+      ] as const,
+      view.x,
+      (v) => choose({ x: v, zoom: null }),
+    );
+    const unzoom = h(
+      "button",
+      {
+        type: "button",
+        class: "button",
+        hidden: !view.zoom,
+        title: "Show everything again (z)",
+        onclick: () => choose({ zoom: null }),
+      },
+      "Reset zoom",
+    );
     const parts: Tool[] = [
       tagFilter("Filter tags by regex"),
       smoothing(),
       x,
-      toggle("log x", "Logarithmic x axis", () => view.logX, (on) => choose({ logX: on, zoom: null })),
-      toggle("log y", "Logarithmic y axis (l)", () => view.logY, (on) => choose({ logY: on })),
+      toggle(
+        "log x",
+        "Logarithmic x axis",
+        () => view.logX,
+        (on) => choose({ logX: on, zoom: null }),
+      ),
+      toggle(
+        "log y",
+        "Logarithmic y axis (l)",
+        () => view.logY,
+        (on) => choose({ logY: on }),
+      ),
       unzoom,
       h("span", { class: "space" }),
       addChart(),
       settings(),
-    ]; // prettier-ignore
+    ];
     bar.append(...parts);
     const grid = new Grid(host, "No tag to show: tick a run, or change the filters.");
     grid.set(items());

@@ -1,4 +1,5 @@
-// A graph's nodes as a tree of scopes (the slashes in their names), with the edges between the children of every scope.
+// A graph's nodes as a tree of scopes (the slashes in their names), with the edges between the children of
+// every scope.
 // SPDX-License-Identifier: Apache-2.0
 
 export interface GraphNode {
@@ -33,18 +34,43 @@ export interface Edge {
 }
 
 function child(parent: Scope, path: string, label: string): Scope {
-  const scope: Scope = { path, label, parent, node: null, children: new Map(), size: 0, cost: { time: 0, bytes: 0 }, inputs: [], outputs: [] };
+  const scope: Scope = {
+    path,
+    label,
+    parent,
+    node: null,
+    children: new Map(),
+    size: 0,
+    cost: { time: 0, bytes: 0 },
+    inputs: [],
+    outputs: [],
+  };
   parent.children.set(path, scope);
   return scope;
 }
 
 /** Builds the tree. A node whose name is a scope too becomes its child "(name)". */
-export function buildScopes(nodes: GraphNode[]): { root: Scope; byName: Map<string, Scope>; byPath: Map<string, Scope> } {
-  const root: Scope = { path: "", label: "", parent: null, node: null, children: new Map(), size: 0, cost: { time: 0, bytes: 0 }, inputs: [], outputs: [] };
+export function buildScopes(nodes: GraphNode[]): {
+  root: Scope;
+  byName: Map<string, Scope>;
+  byPath: Map<string, Scope>;
+} {
+  const root: Scope = {
+    path: "",
+    label: "",
+    parent: null,
+    node: null,
+    children: new Map(),
+    size: 0,
+    cost: { time: 0, bytes: 0 },
+    inputs: [],
+    outputs: [],
+  };
   const byPath = new Map<string, Scope>([["", root]]);
   const byName = new Map<string, Scope>();
   const prefixes = new Set<string>();
-  for (const { name } of nodes) for (let i = name.indexOf("/"); i > 0; i = name.indexOf("/", i + 1)) prefixes.add(name.slice(0, i));
+  for (const { name } of nodes)
+    for (let i = name.indexOf("/"); i > 0; i = name.indexOf("/", i + 1)) prefixes.add(name.slice(0, i));
   for (const node of nodes) {
     const parts = node.name.split("/");
     let scope = root;
@@ -79,7 +105,11 @@ export function buildScopes(nodes: GraphNode[]): { root: Scope; byName: Map<stri
 }
 
 /** Adds time and memory of a profile's nodes to them and to all scopes round them. */
-export function addCosts(root: Scope, byName: Map<string, Scope>, stats: { name: string; time_us: number; bytes: number }[]): void {
+export function addCosts(
+  root: Scope,
+  byName: Map<string, Scope>,
+  stats: { name: string; time_us: number; bytes: number }[],
+): void {
   const clear = (scope: Scope): void => {
     scope.cost = { time: 0, bytes: 0 };
     scope.children.forEach(clear);

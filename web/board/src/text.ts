@@ -1,22 +1,21 @@
 // Text: the server's rendered Markdown of one tag and run, with a slider over the steps.
 // SPDX-License-Identifier: Apache-2.0
-import type * as api from "./api";
 import { markdown } from "./dom";
-import { fetchTag, linkTool, StepCard, stepPage, type Step } from "./plugin";
+import { fetchTag, linkTool, StepCard, stepPage, type Shown, type Step } from "./plugin";
 
 interface Text extends Step {
   text: string;
 }
 
 class TextCard extends StepCard<Text> {
-  constructor(private readonly info: api.TagInfo, run: number) {
-    super(info, run);
+  constructor(private readonly shown: Shown) {
+    super(shown);
     this.body.classList.add("prose");
     this.body.tabIndex = 0;
   }
 
   protected load(signal: AbortSignal): Promise<Text[]> {
-    return fetchTag("text", "text", this.info.tag, this.run, {}, signal);
+    return fetchTag("text", "text", this.shown.info.tag, this.run, {}, signal);
   }
 
   protected told(text: Text): string {
@@ -28,4 +27,10 @@ class TextCard extends StepCard<Text> {
   }
 }
 
-export const text = stepPage("text", "Text", "text", (info, run) => new TextCard(info, run), () => [linkTool()]);
+export const text = stepPage(
+  "text",
+  "Text",
+  "text",
+  (shown) => new TextCard(shown),
+  () => [linkTool()],
+);

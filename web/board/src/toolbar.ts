@@ -11,8 +11,19 @@ export function tool(root: HTMLElement, show: () => void): Tool {
 }
 
 export function tagFilter(placeholder: string): Tool {
-  const input = h("input", { type: "search", id: "tag-filter", value: view.tagFilter, placeholder, "aria-label": placeholder, spellcheck: "false", autocomplete: "off" });
-  input.addEventListener("input", debounce(60, () => choose({ tagFilter: input.value })));
+  const input = h("input", {
+    type: "search",
+    id: "tag-filter",
+    value: view.tagFilter,
+    placeholder,
+    "aria-label": placeholder,
+    spellcheck: "false",
+    autocomplete: "off",
+  });
+  input.addEventListener(
+    "input",
+    debounce(60, () => choose({ tagFilter: input.value })),
+  );
   return tool(input, () => {
     if (document.activeElement !== input) input.value = view.tagFilter;
   });
@@ -24,7 +35,10 @@ export function toggle(label: string, title: string, get: () => boolean, set: (o
 }
 
 /** A slider over the steps of a card; `told` writes a position. */
-export function stepSlider(label: string, moved: (position: number) => void): { root: HTMLElement; set: (count: number, position: number, told: string) => void } {
+export function stepSlider(
+  label: string,
+  moved: (position: number) => void,
+): { root: HTMLElement; set: (count: number, position: number, told: string) => void } {
   const slider = h("input", { type: "range", min: 0, step: 1, "aria-label": label });
   const output = h("output");
   slider.addEventListener("input", () => moved(Number(slider.value)));

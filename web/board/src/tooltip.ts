@@ -13,12 +13,24 @@ const box = h("div", { class: "tooltip", hidden: true, role: "status", "aria-liv
 
 export function show(x: number, y: number, title: string, heads: string[], rows: Row[], note = ""): void {
   if (!box.isConnected) document.body.append(box);
-  const table = h("table", {}, h("thead", {}, h("tr", {}, h("th", { colspan: 2 }, title), ...heads.map((t) => h("th", {}, t)))));
+  const table = h(
+    "table",
+    {},
+    h("thead", {}, h("tr", {}, h("th", { colspan: 2 }, title), ...heads.map((t) => h("th", {}, t)))),
+  );
   const body = h("tbody");
   for (const row of rows) {
     const dot = h("span", { class: "dot" });
     dot.style.background = row.color;
-    body.append(h("tr", { class: row.strong ? "strong" : null }, h("td", {}, dot), h("td", { class: "label" }, row.label), ...row.cells.map((c) => h("td", {}, c))));
+    body.append(
+      h(
+        "tr",
+        { class: row.strong ? "strong" : null },
+        h("td", {}, dot),
+        h("td", { class: "label" }, row.label),
+        ...row.cells.map((c) => h("td", {}, c)),
+      ),
+    );
   }
   table.append(body);
   replace(box, note ? [table, h("p", {}, note)] : [table]);

@@ -1,4 +1,5 @@
-// What one looks at: every choice of the page in one object, which the address holds, so that a link shows the same.
+// What one looks at: every choice of the page in one object, which the address holds, so that a link shows
+// the same.
 // SPDX-License-Identifier: Apache-2.0
 
 export type XKind = "step" | "relative" | "wall";
@@ -51,8 +52,14 @@ const list = {
 };
 const text = { print: String, parse: String };
 const flag = { print: (v: boolean): string => (v ? "1" : "0"), parse: (t: string): boolean => t === "1" };
-const num = { print: String, parse: (t: string): number | undefined => (Number.isFinite(Number(t)) ? Number(t) : undefined) };
-const oneOf = (...values: string[]) => ({ print: String, parse: (t: string): string | undefined => (values.includes(t) ? t : undefined) });
+const num = {
+  print: String,
+  parse: (t: string): number | undefined => (Number.isFinite(Number(t)) ? Number(t) : undefined),
+};
+const oneOf = (...values: string[]) => ({
+  print: String,
+  parse: (t: string): string | undefined => (values.includes(t) ? t : undefined),
+});
 const range = {
   print: (v: readonly [number, number] | null): string => (v ? v.join("~") : ""),
   parse: (t: string): [number, number] | undefined => {
@@ -62,7 +69,10 @@ const range = {
 };
 const runs = {
   print: (v: Selection): string => (v.only ? "only:" : "but:") + list.print([...v.names]),
-  parse: (t: string): Selection => ({ only: t.startsWith("only:"), names: new Set(list.parse(t.slice(t.indexOf(":") + 1))) }),
+  parse: (t: string): Selection => ({
+    only: t.startsWith("only:"),
+    names: new Set(list.parse(t.slice(t.indexOf(":") + 1))),
+  }),
 };
 
 // One row a field: its name in the address, what it is at first, how it is written and read.
