@@ -324,7 +324,9 @@ def trees(tmp):
     locked = tmp / "logs" / "locked"
     locked.mkdir()
     locked.chmod(0)
+    (tmp / "logs" / "a" / "projector_config.pbtxt").write_text("")
     with Board(tmp / "logs") as b:
+        check("what is not shown is listed", [t["tag"] for t in b.get("/data/leat/tags")["other"]["projector"]] == ["projector_config.pbtxt"])
         check("links are followed, loops are not", sorted(b.get("/data/runs")) == ["a", "b"], b.get("/data/runs"))
         if os.getuid():
             check("a directory that cannot be read is told of", any("locked" in n["path"] for n in b.state()["notices"]), b.state()["notices"])
@@ -434,6 +436,7 @@ def safety(tmp):
             check(f"Markdown of {what}: no script, no link but to the web", not re.search(r"<script|<img[^>]*(src|onerror)|href=\"(?!https?:|mailto:)", text)
                   and not any("javascript" in a.lower() or "onerror" in a for a in attributes), text)
         check("Markdown: bold is bold, or said as it is", "<strong>bold</strong>" in html or "**bold**" in html, html)
+        check("images are counted", b.get("/data/leat/tags")["images"][0]["samples"] == 1)
         query = b.get("/data/plugin/images/images", run="r", tag="pic", sample=0)[0]["query"]
         status, raw, head = b.ask("GET", "/data/plugin/images/individualImage?" + query)
         check("an image with scripts is no image", raw == svg and head["content-type"] == "application/octet-stream" and head["x-content-type-options"] == "nosniff", head)
