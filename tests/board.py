@@ -129,6 +129,10 @@ class Board:
             time.sleep(0.02)
         return False
 
+    def cpu(self):
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().split()
+        return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+
     def stop(self):
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(15)
@@ -361,6 +365,12 @@ def nothing(tmp):
                         (["--logdir_spec", ","], "NAME:DIR")):
         done = subprocess.run([LEAT, "board", *args], capture_output=True, text=True, timeout=20)
         check(f"wrong usage is told: {' '.join(args)}", done.returncode in (1, 2) and words in done.stderr, done.stderr)
+    put(tmp / "once", VERSION, scalar("loss", 0, 1.0))
+    with Board(tmp / "once", "--reload_interval", "0") as b:
+        put(tmp / "once", scalar("loss", 1, 2.0), mode="ab")
+        before = b.cpu()
+        time.sleep(0.5)
+        check("--reload_interval 0 reads once, and rests", len(b.points("once", "loss") or b.points(".", "loss")) == 1 and b.cpu() - before < 0.2, b.cpu() - before)
     taken = socket.socket()
     taken.bind(("127.0.0.1", 0))
     taken.listen()
@@ -453,6 +463,9 @@ def safety(tmp):
             status, _, _ = b.ask("GET", "/data/runs", host=host)
             check(f"Host {host}: {want}", status == want, status)
         check("a method that does not fit", b.ask("DELETE", "/data/runs")[0] == 405 and b.ask("GET", "/no/such")[0] == 404)
+    (tmp / "token").write_text("a;b\n")
+    done = subprocess.run([LEAT, "board", "--logdir", tmp, "--token-file", tmp / "token"], capture_output=True, text=True, timeout=20)
+    check("a token that no cookie could hold", done.returncode == 2 and "letters" in done.stderr, done.stderr)
     (tmp / "token").write_text("s3cret\n")
     with Board(tmp, "--token-file", str(tmp / "token")) as b:
         check("a token: asked for", b.ask("GET", "/data/runs")[0] == 401 and b.ask("GET", "/")[0] == 401 and b.ask("GET", "/data/runs?token=wrong")[0] == 401)
