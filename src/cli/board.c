@@ -30,7 +30,7 @@ static const option board_options[] = {
     {"--reload_interval", OPTION_VALUE, "SECONDS",
      "between looks for what the system does not tell [5]; 0 = read once", NULL},
     {"--samples_per_plugin", OPTION_VALUE, "NAME=N,...",
-     "the most values of a tag; 0 = all [all; images=10,audio=10,histograms=500]", NULL},
+     "the most values of a tag; 0 = all [all; histograms=501]", NULL},
     {"--token-file", OPTION_VALUE, "FILE", "its first line is asked of who opens the page", NULL},
     {"--registry", OPTION_VALUE, "DIR", "show the models of a registry, too", NULL},
     {"--threads", OPTION_VALUE, "N", "that read [one a core]", NULL},
