@@ -129,6 +129,10 @@ class Board:
             time.sleep(0.02)
         return False
 
+    def cpu(self):
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().split()
+        return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+
     def stop(self):
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(15)
@@ -325,7 +329,9 @@ def trees(tmp):
     locked = tmp / "logs" / "locked"
     locked.mkdir()
     locked.chmod(0)
+    (tmp / "logs" / "a" / "projector_config.pbtxt").write_text("")
     with Board(tmp / "logs") as b:
+        check("what is not shown is listed", [t["tag"] for t in b.get("/data/leat/tags")["other"]["projector"]] == ["projector_config.pbtxt"])
         check("links are followed, loops are not", sorted(b.get("/data/runs")) == ["a", "b"], b.get("/data/runs"))
         if os.getuid():
             check("a directory that cannot be read is told of", any("locked" in n["path"] for n in b.state()["notices"]), b.state()["notices"])
@@ -360,6 +366,12 @@ def nothing(tmp):
                         (["--logdir_spec", ","], "NAME:DIR")):
         done = subprocess.run([LEAT, "board", *args], capture_output=True, text=True, timeout=20)
         check(f"wrong usage is told: {' '.join(args)}", done.returncode in (1, 2) and words in done.stderr, done.stderr)
+    put(tmp / "once", VERSION, scalar("loss", 0, 1.0))
+    with Board(tmp / "once", "--reload_interval", "0") as b:
+        put(tmp / "once", scalar("loss", 1, 2.0), mode="ab")
+        before = b.cpu()
+        time.sleep(0.5)
+        check("--reload_interval 0 reads once, and rests", len(b.points("once", "loss") or b.points(".", "loss")) == 1 and b.cpu() - before < 0.2, b.cpu() - before)
     taken = socket.socket()
     taken.bind(("127.0.0.1", 0))
     taken.listen()
@@ -435,6 +447,7 @@ def safety(tmp):
             check(f"Markdown of {what}: no script, no link but to the web", not re.search(r"<script|<img[^>]*(src|onerror)|href=\"(?!https?:|mailto:)", text)
                   and not any("javascript" in a.lower() or "onerror" in a for a in attributes), text)
         check("Markdown: bold is bold, or said as it is", "<strong>bold</strong>" in html or "**bold**" in html, html)
+        check("images are counted", b.get("/data/leat/tags")["images"][0]["samples"] == 1)
         query = b.get("/data/plugin/images/images", run="r", tag="pic", sample=0)[0]["query"]
         status, raw, head = b.ask("GET", "/data/plugin/images/individualImage?" + query)
         check("an image with scripts is no image", raw == svg and head["content-type"] == "application/octet-stream" and head["x-content-type-options"] == "nosniff", head)
@@ -451,6 +464,9 @@ def safety(tmp):
             status, _, _ = b.ask("GET", "/data/runs", host=host)
             check(f"Host {host}: {want}", status == want, status)
         check("a method that does not fit", b.ask("DELETE", "/data/runs")[0] == 405 and b.ask("GET", "/no/such")[0] == 404)
+    (tmp / "token").write_text("a;b\n")
+    done = subprocess.run([LEAT, "board", "--logdir", tmp, "--token-file", tmp / "token"], capture_output=True, text=True, timeout=20)
+    check("a token that no cookie could hold", done.returncode == 2 and "letters" in done.stderr, done.stderr)
     (tmp / "token").write_text("s3cret\n")
     with Board(tmp, "--token-file", str(tmp / "token")) as b:
         check("a token: asked for", b.ask("GET", "/data/runs")[0] == 401 and b.ask("GET", "/")[0] == 401 and b.ask("GET", "/data/runs?token=wrong")[0] == 401)

@@ -64,6 +64,7 @@ def main():
         run("tsan serve", [tsan / "tests/test_serve"], {"TSAN_OPTIONS": "halt_on_error=1"})
         run("tsan train with 2 threads", train(tsan, tmp / "t", "2"), {"TSAN_OPTIONS": "halt_on_error=1"})
         run("tsan net", [sys.executable, ROOT / "tests/net.py", tsan], {"TSAN_OPTIONS": "halt_on_error=1"})
+        run("tsan board", [sys.executable, ROOT / "tests/board.py", tsan], {"TSAN_OPTIONS": "halt_on_error=1"})
         run("tsan test_net_http", [tsan / "tests/test_net_http"], {"TSAN_OPTIONS": "halt_on_error=1"})
     return 1 if failures else 0
 

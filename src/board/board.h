@@ -18,7 +18,7 @@ typedef struct leat_board_options {  // all zero is the default
   const char *path_prefix;     // "/a/b" in front of every path; NULL = none
   const char *window_title;    // NULL = "Leat board"
   const char *token;           // asked of every request; NULL = none
-  leat_board_samples samples;  // defaults: all, but 500 histograms and 10 of images and audio
+  leat_board_samples samples;  // defaults: all, but 501 histograms
   const char *registry;        // directory of models; NULL = no page for them
 } leat_board_options;
 

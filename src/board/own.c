@@ -1,5 +1,6 @@
 // The board's own API: state, tags, curves, downloads, and the stream of changes.
 // SPDX-License-Identifier: Apache-2.0
+#include "base/file.h"
 #include "board/curve.h"
 #include "board/values.h"
 #include "formats/number.h"
@@ -74,6 +75,14 @@ static void add_tag(tag_list *list, leat_arena *arena, const leat_series *s, int
   leat_vec_push(&t->runs, run);
 }
 
+// What other programs keep beside event files: it is listed, not shown.
+static void add_file(tag_list *list, leat_arena *arena, const leat_run *run, const char *name) {
+  char *path = leat_path_join(run->dir, name);
+  const leat_series s = {.tag = leat_str_of(name)};
+  if (path && leat_file_exists(path)) add_tag(list, arena, &s, run->id);
+  leat__free(path);
+}
+
 static void write_tags(leat_json_writer *w, const tag_list *list, leat_arena *arena) {
   leat_json_key(w, leat_str_of(list->key));
   leat_json_open(w, '[');
@@ -89,6 +98,7 @@ static void write_tags(leat_json_writer *w, const tag_list *list, leat_arena *ar
     leat_json_open(w, '[');
     for (size_t k = 0; k < t->runs.count; k++) leat_json_i64(w, t->runs.at[k]);
     leat_json_close(w, ']');
+    // Width and height stand in front of the pictures.
     leat_json_close(w, '}');
   }
   leat_json_close(w, ']');
@@ -100,7 +110,7 @@ static void free_tags(tag_list *list) {
   leat_map_deinit(&list->by_tag);
 }
 
-enum { SHOWN = 6, OTHER = 3, LISTS = SHOWN + OTHER };
+enum { SHOWN = 6, OTHER = 3, LISTS = SHOWN + OTHER, PROJECTOR = 7, PROFILE = 8 };
 
 typedef struct all_tags {
   tag_list lists[LISTS];
@@ -151,6 +161,10 @@ static void collect_run(all_tags *a, leat_run *run) {
       if (leat__eq(s->plugin, a->lists[i].plugin)) add_tag(&a->lists[i], &a->arena, s, run->id);
   }
   write_graph(a, run);
+  if (run->files.count) {
+    add_file(&a->lists[PROJECTOR], &a->arena, run, "projector_config.pbtxt");
+    add_file(&a->lists[PROFILE], &a->arena, run, "plugins/profile");
+  }
   leat_run_unlock(run);
 }
 

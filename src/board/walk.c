@@ -273,7 +273,9 @@ void *leat__store_follow(void *store) {
   int64_t walked = leat_clock_ns() / 1000000;
   while (!s->stop) {
     int64_t now = leat_clock_ns() / 1000000, rest = walked + interval - now;
-    poll(fds, s->inotify >= 0 ? 2 : 1, interval < 0 ? -1 : rest > 0 ? (int)rest : 0);
+    // Read once: nothing but the end is waited for.
+    bool told = s->inotify >= 0 && interval >= 0;
+    poll(fds, told ? 2 : 1, interval < 0 ? -1 : rest > 0 ? (int)rest : 0);
     if (s->stop) break;
     if (interval < 0) continue;
     bool again = leat_clock_ns() / 1000000 - walked >= interval;

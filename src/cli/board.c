@@ -6,9 +6,11 @@
 #include "cli/terminal.h"
 #include "formats/number.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <malloc.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +30,7 @@ static const option board_options[] = {
     {"--reload_interval", OPTION_VALUE, "SECONDS",
      "between looks for what the system does not tell [5]; 0 = read once", NULL},
     {"--samples_per_plugin", OPTION_VALUE, "NAME=N,...",
-     "the most values of a tag; 0 = all [all; images=10,audio=10,histograms=500]", NULL},
+     "the most values of a tag; 0 = all [all; histograms=501]", NULL},
     {"--token-file", OPTION_VALUE, "FILE", "its first line is asked of who opens the page", NULL},
     {"--registry", OPTION_VALUE, "DIR", "show the models of a registry, too", NULL},
     {"--threads", OPTION_VALUE, "N", "that read [one a core]", NULL},
@@ -108,6 +110,9 @@ static bool read_token(board_args *b, bool beyond) {
     line = leat_str_strip(leat_str_cut(&line, ' '), LEAT_STR(" \t\r"));
     leat_buf_str(&b->token, line);
     leat_buf_deinit(&text);
+    for (size_t i = 0; i < b->token.len && good; i++)  // it stands in addresses and cookies
+      if (!isalnum((unsigned char)b->token.ptr[i]) && !strchr("-._~", b->token.ptr[i]))
+        return wrong(b, "--token-file", path, "a token of letters, digits, '-', '.', '_' and '~'");
     if (good && !line.len) return wrong(b, "--token-file", path, "a file with a token in it");
     if (!good) return false;
   } else if (beyond) {
@@ -156,7 +161,7 @@ static bool is_free(const char *host, int port) {
     int fd = socket(i->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
     if (fd < 0) continue;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (i->ai_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, 26, &on, sizeof on);  // V6ONLY
+    if (i->ai_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
     good = bind(fd, i->ai_addr, i->ai_addrlen) == 0 || errno != EADDRINUSE;
     close(fd);
   }
