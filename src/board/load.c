@@ -88,7 +88,7 @@ static leat_series *new_series(leat_run *run, leat_str tag, const leat_event_val
 
 static inline bool same(leat_str a, leat_str b) {
   if (a.len != b.len) return false;
-  if (a.len < 8 || a.len > 16) return memcmp(a.ptr, b.ptr, a.len) == 0;
+  if (a.len < 8 || a.len > 16) return leat_str_eq(a, b);
   uint64_t a0, a1, b0, b1;  // tags are mostly this long: two words that may overlap
   memcpy(&a0, a.ptr, 8);
   memcpy(&b0, b.ptr, 8);
