@@ -514,10 +514,44 @@ static leat_status read_variables(leat_native *n, const leat_native_frame *f, le
   return LEAT_OK;
 }
 
+// Whether a value is read by updates of rows or by the caller, which come after everything else.
+static bool is_read_late(const leat_func *func, const leat_node *node) {
+  for (int i = 0; i < func->output_count; i++)
+    if (func->outputs[i].node == node) return true;
+  for (int i = node->id + 1; i < func->node_count; i++)
+    for (int k = 0; func->nodes[i]->op == LEAT_OP_row_update && k < func->nodes[i]->input_count;
+         k++)
+      if (func->nodes[i]->inputs[k].node == node) return true;
+  return false;
+}
+
+// Nobody else reads the variables whose rows are updated next: without these references the rows
+// are written in place, with them the whole variable would be copied.
+static void let_go(leat_native *n, const leat_native_frame *f, const leat_node *writer) {
+  for (size_t i = 0; i < n->reads.count; i++) {
+    const leat_node *read = n->reads.at[i];
+    bool written = false;
+    for (int64_t k = 0; k < writer->attrs[0].count; k++)
+      written |= writer->attrs[0].vars[k] == read->attrs[0].var;
+    if (!written || is_read_late(n->lower.func, read)) continue;
+    leat_tensor **value = &f->values[f->first[read->id]];
+    leat_tensor_unref(*value);
+    *value = NULL;
+    for (size_t s = 0; s < n->lower.slots.count; s++) {
+      if (slot_node(n, s) != read) continue;
+      leat_tensor_unref(n->held[s]);
+      n->held[s] = NULL;
+    }
+  }
+}
+
 static leat_status run_group(leat_native *n, size_t g, const leat_native_frame *f,
                              leat_error *err) {
   const leat_group *group = &n->lower.groups.at[g];
-  if (group->kind == GROUP_HOST) return f->host(f->context, group->anchor, err);
+  if (group->kind == GROUP_HOST) {
+    if (group->anchor->op == LEAT_OP_row_update) let_go(n, f, group->anchor);
+    return f->host(f->context, group->anchor, err);
+  }
   return n->entries[g] ? run_entry(n, g, f, err) : LEAT_OK;
 }
 
