@@ -143,6 +143,7 @@ def compare(seeds):
 
 
 cases("flow-coders", "coders.yaml")
+cases("flow-transcripts", "transcripts.yaml")
 seed = os.environ.get("SEED")
 compare([int(seed)] if seed else range(int(os.environ.get("N", 2000))))
 sys.exit(1 if failures else 0)

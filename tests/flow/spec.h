@@ -125,7 +125,7 @@ static leat_status spec_window(leat_arena *arena, leat_str *in, leat_flow_window
   *out = (leat_flow_window_fn){.size_ms = call.numbers[0]};
   if (spec_is(call.name, "GlobalWindows"))
     out->kind = LEAT_FLOW_GLOBAL;
-  else if (spec_is(call.name, "FixedWindows"))
+  else if (leat_str_starts(call.name, LEAT_STR("FixedWindows")))
     out->kind = LEAT_FLOW_FIXED;
   else if (spec_is(call.name, "Sessions"))
     out->kind = LEAT_FLOW_SESSIONS;
