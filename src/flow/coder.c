@@ -8,7 +8,7 @@
 
 #include <inttypes.h>
 
-enum { MAX_DEPTH = 32, VALUES_FREE = 1 << 16, UNKNOWN_LENGTH = -1 };
+enum { MAX_DEPTH = 32, VALUES_FREE = 4096, UNKNOWN_LENGTH = -1 };
 
 typedef struct reading {
   leat_arena *arena;
@@ -34,6 +34,7 @@ struct leat_flow_coder {
   const leat_flow_coder *parts[2];
   leat_flow_value fixed;  // param_windowed_value: time, windows and pane of every value
   int depth;              // of the tree below, from 1
+  size_t nodes;           // of that tree
 };
 
 static const char *const kind_names[] = {"null",
@@ -540,7 +541,9 @@ leat_status leat_flow_coder_new(leat_arena *arena, const leat_flow_coder_spec *s
   for (size_t i = 0; i < spec->count; i++) {
     coder->parts[i] = spec->parts[i];
     if (coder->depth < spec->parts[i]->depth) coder->depth = spec->parts[i]->depth;
+    coder->nodes += spec->parts[i]->nodes;
   }
+  coder->nodes++;
   if (++coder->depth > MAX_DEPTH)
     return leat_error_set(err, LEAT_INVALID_ARGUMENT, LEAT_STR_FMT ": nested deeper than %d",
                           LEAT_STR_ARG(spec->urn), MAX_DEPTH);
@@ -558,7 +561,8 @@ leat_status leat_flow_encode(const leat_flow_coder *coder, const leat_flow_value
 leat_status leat_flow_decode(const leat_flow_coder *coder, leat_str *input, bool nested,
                              leat_arena *arena, leat_flow_value *out, leat_error *err) {
   reading r = {arena, *input, VALUES_FREE, err};
-  r.values += input->len;
+  size_t most = (SIZE_MAX - r.values) / coder->nodes;  // a byte may end a value at each node
+  r.values += (input->len < most ? input->len : most) * coder->nodes;
   leat_status status = decode(coder, &r, nested, out);
   if (!status && !nested) status = check_end(&r);
   if (!status) *input = r.rest;

@@ -85,6 +85,19 @@ static void pane_indices_take_their_shortest_form(void) {
   }
 }
 
+// Many values in few bytes are no damage as long as each item has a byte of its own.
+static void long_lists_of_small_items_are_read(void) {
+  enum { ITEMS = 60000 };
+  const leat_flow_coder *item =
+      coder("kv", coder("bool", NULL, NULL), coder("global_window", NULL, NULL));
+  leat_buf bytes = {0};
+  leat_buf_str(&bytes, BYTES("\0\0\xea\x60"));
+  for (int i = 0; i < ITEMS; i++) leat_buf_char(&bytes, 1);
+  leat_flow_value v = read(coder("iterable", item, NULL), leat_buf_view(&bytes), true, 0);
+  CHECK(v.count == ITEMS && v.items[ITEMS - 1].items[0].flag);
+  leat_buf_deinit(&bytes);
+}
+
 static void damage_is_refused(void) {
   const leat_flow_coder *bytes = coder("bytes", NULL, NULL),
                         *text = coder("string_utf8", NULL, NULL);
@@ -166,6 +179,7 @@ int main(int argc, char **argv) {
       {"the_impulse_is_read", the_impulse_is_read},
       {"contexts_differ_in_bytes_alone", contexts_differ_in_bytes_alone},
       {"pane_indices_take_their_shortest_form", pane_indices_take_their_shortest_form},
+      {"long_lists_of_small_items_are_read", long_lists_of_small_items_are_read},
       {"damage_is_refused", damage_is_refused},
       {"wrong_values_and_coders_are_refused", wrong_values_and_coders_are_refused},
   };

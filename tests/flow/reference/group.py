@@ -37,7 +37,7 @@ class Group:
 
     # --- Times of a window ---
     def gone(self, window):
-        """The last moment at which it may still be needed: its end and the lateness, in the global window."""
+        """Emission, lateness, GC: a window is needed until its end and the lateness, within the global one."""
         return min(last_moment(window) + self.s.lateness, GLOBAL_MAX)
 
     def now(self, window):
@@ -45,7 +45,7 @@ class Group:
 
     # --- Input ---
     def bundle(self, elements):
-        """[(key, value, timestamp)]. Triggers are asked once for each window touched, after all elements."""
+        """Trigger state machines, last rule: asked once for each window touched, after all of [(key, value, timestamp)]."""
         touched = set()
         pieces = [(k, v, ts, w) for k, v, ts in elements for w in self.s.window.assign(ts)]
         if self.s.window.merging:
@@ -85,7 +85,7 @@ class Group:
         return self.committed()
 
     def committed(self):
-        """The output watermark follows the input's up to the earliest hold, and never goes back."""
+        """Watermarks: the output's follows the input's up to the earliest hold, and never goes back."""
         holds = [h for c in self.cells.values() for h in (c.hold, c.extra) if h is not None]
         self.output = max(self.output, min([self.input] + holds))
         out, self.out = self.out, []
@@ -93,6 +93,7 @@ class Group:
 
     # --- Merging ---
     def merged(self, pieces):
+        """Windows: merging is for each key alone, of its live windows and the new ones."""
         for key in {p[0] for p in pieces}:
             live = [w for k, w in self.cells if k == key]
             new = [p[3] for p in pieces if p[0] == key]
@@ -103,6 +104,7 @@ class Group:
         return pieces
 
     def merge(self, key, result, olds):
+        """Windows, on merge: values, holds, what is fresh and the trigger merge; panes of windows merged away are forgotten."""
         if self.input > self.gone(result):
             return  # all expired: its elements are about to be dropped
         cells = [self.cells.pop((key, w)) for w in olds]
@@ -126,6 +128,7 @@ class Group:
 
     # --- Elements ---
     def add(self, key, value, ts, window):
+        """Timestamp combiner and hold: over elements that are not late; a late one holds until the window is thrown away."""
         cell = self.cells.setdefault((key, window), Cell())
         cell.values.append(value)
         cell.fresh += 1
@@ -141,6 +144,7 @@ class Group:
 
     # --- Firing ---
     def ask(self, key, window):
+        """Trigger state machines: a root that is finished closes the window; discarding forgets what was shown."""
         cell, trigger = self.cells[key, window], self.s.trigger
         if not trigger.ready(cell.state, self.now(window)):
             return
@@ -155,6 +159,7 @@ class Group:
             cell.values = []
 
     def emit(self, key, window, last):
+        """PaneInfo: EARLY* ON_TIME? LATE*. Emission: not empty, or on time, or closing where those fire always."""
         cell, end = self.cells[key, window], last_moment(window)
         before = self.panes.get((key, window))
         if end < self.output or (before and before[2] != "early"):
