@@ -11,6 +11,7 @@
 #include "leat/engine.h"
 #include "formats/number.h"
 #include "fuzz_board.h"
+#include "fuzz_flow.h"
 #include "fuzz_net.h"
 #include "fuzz_registry.h"
 #include "fuzz_serve.h"

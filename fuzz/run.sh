@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 seconds=${T:-60}
-targets=${*:-arrays board csv event example graph h2 http json jsonl mlengine predict proto safetensors tfrecord yaml}
+targets=${*:-arrays board coder csv event example graph h2 http json jsonl mlengine predict proto safetensors tfrecord yaml}
 out=build-fuzz
 mkdir -p $out
 python3 tools/embed.py $out/texts.c
@@ -13,7 +13,7 @@ python3 tools/embed_page.py $out/board_page.c web/board/dist
 python3 tools/embed.py $out/serve_texts.c leat__text_openapi=src/serve/openapi.json leat__text_services=src/serve/services.txt
 flags="-std=gnu17 -D_GNU_SOURCE -O1 -g -fno-omit-frame-pointer -ffp-contract=off -Iinclude -Isrc -DLEAT_VERSION=\"fuzz\" -Wno-psabi"
 flags="$flags -fno-sanitize-recover=undefined -DLEAT_VEC_TABLE=leat__vec_base -DLEAT_VEC_NAME=\"sse2\" -DLEAT_ONE_ISA"
-sources=$(ls src/base/*.c src/tensor/*.c src/formats/*.c src/graph/*.c src/engine/*.c src/features/*.c src/train/*.c src/model/*.c src/net/*.c src/registry/*.c src/serve/*.c src/board/*.c | grep -v -e tmpl -e no_h2 -e no_tls -e no_sqlite)
+sources=$(ls src/base/*.c src/tensor/*.c src/formats/*.c src/graph/*.c src/engine/*.c src/features/*.c src/train/*.c src/model/*.c src/flow/*.c src/net/*.c src/registry/*.c src/serve/*.c src/board/*.c | grep -v -e tmpl -e no_h2 -e no_tls -e no_sqlite)
 rm -rf $out/objects $out/fuzz.a
 mkdir -p $out/objects
 for source in $sources src/engine/vec_tmpl.c $out/texts.c $out/serve_texts.c $out/board_page.c; do

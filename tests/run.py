@@ -32,6 +32,7 @@ def shelves(build):
         "pages.py",
         "printed.py",
         "registry.py",
+        "flow.py",
         "registry_kill.py",
         "mlengine.py",
         "net.py",

@@ -11,12 +11,13 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "build").resolve()
 T = os.environ.get("T") or "300"
 PYTHON = sys.executable
-PROOFS = [(f"fuzz {t} {T} s", ["fuzz/run.sh", t], {"T": T}) for t in ("arrays", "csv", "event", "example", "graph", "json", "jsonl", "safetensors", "tfrecord", "yaml")] + [
+PROOFS = [(f"fuzz {t} {T} s", ["fuzz/run.sh", t], {"T": T}) for t in ("arrays", "coder", "csv", "event", "example", "graph", "json", "jsonl", "safetensors", "tfrecord", "yaml")] + [
     ("200 kills", [PYTHON, "tests/kill.py", str(BUILD)], {"KILLS": "200", "STEPS": "3000"}),
     ("all f32 inputs", [str(BUILD / "tests/test_engine_math"), "--all"], {}),
     ("ops against numpy, 200 shapes", [PYTHON, "tests/ops_reference.py", str(BUILD)], {"SHAPES": "200"}),
     ("faults, every n", [PYTHON, "tests/fault.py", str(BUILD)], {"FAULTS": "all"}),
     ("20,000 random graphs", [PYTHON, "tests/random_graphs.py", str(BUILD)], {}),
+    ("10,000 sequences of a group", [PYTHON, "tests/flow.py", str(BUILD)], {"N": "10000"}),
     ("numerics matrix", [PYTHON, "tests/numerics.py", str(BUILD)], {}),
 ]
 

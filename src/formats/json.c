@@ -40,8 +40,7 @@ static void skip_space(leat_json *json) {
 }
 
 // --- Strings ------------------------------------------------------------------------------------
-// Length of the UTF-8 sequence at p, 0 if it is not one.
-static size_t utf8_length(const unsigned char *p, size_t left) {
+size_t leat_utf8_length(const unsigned char *p, size_t left) {
   if (p[0] < 0x80) return 1;
   size_t n = p[0] >= 0xF0 ? 4 : p[0] >= 0xE0 ? 3 : 2;
   if (p[0] < 0xC2 || p[0] > 0xF4 || left < n) return 0;
@@ -129,8 +128,8 @@ static leat_status read_string(leat_json *json, leat_error *err) {
       start = json->at;
       continue;
     }
-    size_t n =
-        utf8_length((const unsigned char *)json->input.ptr + json->at, json->input.len - json->at);
+    size_t n = leat_utf8_length((const unsigned char *)json->input.ptr + json->at,
+                                json->input.len - json->at);
     if (!n) return leat_json_fail(json, err, "a string is not UTF-8");
     json->at += n;
   }
@@ -330,7 +329,7 @@ void leat_json_quote(leat_buf *out, leat_str text) {
   leat_buf_char(out, '"');
   for (size_t i = 0; i < text.len;) {
     unsigned char c = (unsigned char)text.ptr[i];
-    size_t n = c < 0x80 ? 1 : utf8_length((const unsigned char *)text.ptr + i, text.len - i);
+    size_t n = c < 0x80 ? 1 : leat_utf8_length((const unsigned char *)text.ptr + i, text.len - i);
     if (n && c >= 0x20 && c != '"' && c != '\\') {
       i += n;
       continue;

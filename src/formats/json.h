@@ -49,6 +49,9 @@ leat_status leat_json_skip(leat_json *json, leat_json_event event, leat_error *e
 leat_status leat_json_fail(const leat_json *json, leat_error *err, const char *fmt, ...)
     LEAT_PRINTF(3, 4);
 
+// Bytes of the UTF-8 sequence at p, which has `left` bytes; 0 if it is not one.
+size_t leat_utf8_length(const unsigned char *p, size_t left);
+
 // --- Writing ------------------------------------------------------------------------------------
 typedef struct leat_json_writer {
   leat_buf *out;

@@ -1,0 +1,66 @@
+// Coder: Beam's standard coders, values to bytes and back.
+// SPDX-License-Identifier: Apache-2.0
+//
+// A coder is a small immutable tree in the caller's arena; it may be used from any thread. In the
+// nested context a value knows its own end; in the outer one `bytes` and `string_utf8` (also as
+// the last part of a kv, a nullable or a windowed value) take all that is left.
+#ifndef LEAT_FLOW_CODER_H
+#define LEAT_FLOW_CODER_H
+
+#include "base/arena.h"
+#include "flow/pane.h"
+
+typedef enum leat_flow_kind {
+  LEAT_FLOW_NULL,           // an absent nullable
+  LEAT_FLOW_BOOL,           // flag
+  LEAT_FLOW_INT,            // num
+  LEAT_FLOW_DOUBLE,         // real
+  LEAT_FLOW_BYTES,          // bytes
+  LEAT_FLOW_STRING,         // bytes, UTF-8
+  LEAT_FLOW_KV,             // items: key, value
+  LEAT_FLOW_ITERABLE,       // items; flag: its length goes unsaid (blocks)
+  LEAT_FLOW_GLOBAL_WINDOW,  //
+  LEAT_FLOW_INTERVAL,       // num: end, exclusive (ms); more: its length (ms)
+  LEAT_FLOW_WINDOWED,       // items: value, windows (an iterable); num: timestamp (ms); pane
+  LEAT_FLOW_TIMER,  // items: key, tag, windows; flag: a cleared timer, else num: fires at, more:
+                    // holds the watermark at (ms); pane
+} leat_flow_kind;
+
+typedef struct leat_flow_value leat_flow_value;
+struct leat_flow_value {  // which fields count: see the kinds
+  leat_flow_kind kind;
+  bool flag;
+  int64_t num, more;
+  double real;
+  leat_str bytes;
+  leat_flow_pane pane;
+  leat_flow_value *items;
+  size_t count;
+};
+
+typedef struct leat_flow_coder leat_flow_coder;
+
+typedef struct leat_flow_coder_spec {
+  leat_str urn;                         // "beam:coder:kv:v1"
+  const leat_flow_coder *const *parts;  // component coders
+  size_t count;                         // of parts
+  leat_str payload;  // param_windowed_value: a windowed value of bytes; else unused
+} leat_flow_coder_spec;
+
+// UNIMPLEMENTED: a URN that is not known here, with the nearest one. INVALID_ARGUMENT: the wrong
+// number or kind of parts, a damaged payload, or nesting deeper than 32.
+leat_status leat_flow_coder_new(leat_arena *arena, const leat_flow_coder_spec *spec,
+                                const leat_flow_coder **out, leat_error *err);
+
+// Appends the value. INVALID_ARGUMENT: a value of another kind than the coder's, text that is not
+// UTF-8, a time outside of its bounds; `out` then holds a part of it.
+leat_status leat_flow_encode(const leat_flow_coder *coder, const leat_flow_value *value,
+                             bool nested, leat_buf *out, leat_error *err);
+
+// Takes one value off the front of *input; bytes and text are views of it, the rest is in `arena`.
+// DATA_LOSS: damaged, cut short or (in the outer context) followed by more bytes.
+// RESOURCE_EXHAUSTED: more values than so few bytes may hold.
+leat_status leat_flow_decode(const leat_flow_coder *coder, leat_str *input, bool nested,
+                             leat_arena *arena, leat_flow_value *out, leat_error *err);
+
+#endif
