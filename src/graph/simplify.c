@@ -158,7 +158,7 @@ static const leat_node *scan_beside(const leat_func *func, const leat_node *node
 // nobody reads.
 typedef struct bodies {
   const leat_func *func;  // whose nodes call them
-  leat_map done;          // name -> body
+  leat_map done[2];       // name -> body; of those that are called, and of scans
   leat_error err;
 } bodies;
 
@@ -168,8 +168,10 @@ typedef struct body {
 } body;
 
 static void bodies_deinit(bodies *all) {
-  for (size_t i = 0; i < all->done.count; i++) leat__free(all->done.entries[i].value.ptr);
-  leat_map_deinit(&all->done);
+  for (int k = 0; k < 2; k++) {
+    for (size_t i = 0; i < all->done[k].count; i++) leat__free(all->done[k].entries[i].value.ptr);
+    leat_map_deinit(&all->done[k]);
+  }
 }
 
 // The scan that stands for a node: itself, or one that returns more.
@@ -196,7 +198,7 @@ static leat_status simplify(leat_func *func, const char *name, const int *kept, 
 // With `scan`, a scan's body; else any other function.
 static const body *body_of(bodies *all, leat_func *func, const leat_node *scan) {
   bool made;
-  leat_map_entry *entry = leat_map_insert(&all->done, leat_str_of(func->name), &made);
+  leat_map_entry *entry = leat_map_insert(&all->done[scan != NULL], leat_str_of(func->name), &made);
   if (!entry) return NULL;
   if (!made) return entry->value.ptr;
   body *own = entry->value.ptr =

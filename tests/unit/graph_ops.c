@@ -506,6 +506,19 @@ static void every_rule_has_a_case(void) {
       CHECK_MSG(seen[i], "%s has a gradient rule and no case", leat__ops[i].name);
 }
 
+// Two functions of two arguments and two results; drops the arguments.
+static void same_results(leat_func *f, leat_func *other, leat_tensor **in, leat_tensor **want,
+                         leat_tensor **got) {
+  run(f, in, 2, want);
+  run(other, in, 2, got);
+  for (int i = 0; i < 2; i++) {
+    CHECK(got[i] && want[i] && leat_bits_equal(got[i], want[i]));
+    leat_tensor_unref(in[i]);
+    leat_tensor_unref(want[i]);
+    leat_tensor_unref(got[i]);
+  }
+}
+
 // The mask of a relu from its result: the same gradient for every kind of float.
 static void simplified_relus_keep_their_gradient(void) {
   leat_error err = {0};
@@ -527,14 +540,7 @@ static void simplified_relus_keep_their_gradient(void) {
   leat_tensor *in[2] = {NULL}, *want[2] = {NULL}, *got[2] = {NULL};
   CHECK_OK(leat_tensor_copy_of(&in[0], LEAT_DTYPE_F64, 1, (int64_t[]){8}, values, &err));
   CHECK_OK(leat_tensor_copy_of(&in[1], LEAT_DTYPE_F64, 1, (int64_t[]){8}, seeds, &err));
-  run(raw, in, 2, want);
-  run(simple, in, 2, got);
-  for (int i = 0; i < 2; i++) {
-    CHECK(got[i] && want[i] && leat_bits_equal(got[i], want[i]));
-    leat_tensor_unref(in[i]);
-    leat_tensor_unref(want[i]);
-    leat_tensor_unref(got[i]);
-  }
+  same_results(raw, simple, in, want, got);
   leat_graph_free(g);
 }
 
@@ -573,14 +579,38 @@ static void simplified_scans_run_once(void) {
   leat_tensor *in[2] = {NULL}, *want[2] = {NULL}, *got[2] = {NULL};
   CHECK_OK(leat_tensor_copy_of(&in[0], LEAT_DTYPE_F64, 2, (int64_t[]){3, 4}, values, &err));
   CHECK_OK(leat_tensor_copy_of(&in[1], LEAT_DTYPE_F64, 1, (int64_t[]){4}, weight, &err));
-  run(raw, in, 2, want);
-  run(simple, in, 2, got);
-  for (int i = 0; i < 2; i++) {
-    CHECK(got[i] && want[i] && leat_bits_equal(got[i], want[i]));
-    leat_tensor_unref(in[i]);
-    leat_tensor_unref(want[i]);
-    leat_tensor_unref(got[i]);
-  }
+  same_results(raw, simple, in, want, got);
+  leat_graph_free(g);
+}
+
+// A body that is called as well keeps its rows for the caller.
+static void simplified_bodies_serve_each_use(void) {
+  leat_error err = {0};
+  leat_graph *g = NULL;
+  CHECK_OK(leat_graph_new(&g, &err));
+  leat_type row = {LEAT_DTYPE_F64, S(4)};
+  leat_builder *b = leat_builder_new(g, NULL);
+  leat_value t = leat_input(b, "t", i64_scalar), h = leat_input(b, "h", row),
+             x = leat_input(b, "x", row);
+  leat_output(b, "h", leat_add(b, h, x));
+  leat_output(b, "y", leat_mul(b, h, x));
+  leat_func *body = NULL, *raw = NULL, *simple = NULL;
+  CHECK_OK(leat_builder_finish(b, &body, &err));
+  b = leat_builder_new(g, "raw");
+  leat_value xs = leat_input(b, "xs", (leat_type){LEAT_DTYPE_F64, S(3, 4)}),
+             first = leat_input(b, "h", row), args[] = {first, xs}, rows[2], both[2];
+  leat_scan(b, body, args, 2, 1, 1, 3, false, rows);
+  t = leat_const_i64(b, 0);
+  leat_call(b, body, (leat_value[]){t, first, first}, 3, both);
+  leat_output(b, "sum", rows[0]);  // the scan's rows go, the call's second result stays
+  leat_output(b, "product", both[1]);
+  CHECK_OK(leat_builder_finish(b, &raw, &err));
+  CHECK_OK(leat_func_simplify(raw, "simple", &simple, &err));
+  double values[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, start[4] = {2, 3, 4, 5};
+  leat_tensor *in[2] = {NULL}, *want[2] = {NULL}, *got[2] = {NULL};
+  CHECK_OK(leat_tensor_copy_of(&in[0], LEAT_DTYPE_F64, 2, (int64_t[]){3, 4}, values, &err));
+  CHECK_OK(leat_tensor_copy_of(&in[1], LEAT_DTYPE_F64, 1, (int64_t[]){4}, start, &err));
+  if (simple) same_results(raw, simple, in, want, got);
   leat_graph_free(g);
 }
 
@@ -664,6 +694,7 @@ int main(int argc, char **argv) {
       {"every_rule_has_a_case", every_rule_has_a_case},
       {"simplified_relus_keep_their_gradient", simplified_relus_keep_their_gradient},
       {"simplified_scans_run_once", simplified_scans_run_once},
+      {"simplified_bodies_serve_each_use", simplified_bodies_serve_each_use},
       {"products_of_dims_have_one_form", products_of_dims_have_one_form},
       {"text_round_trips", text_round_trips},
       {"bad_operands_are_named", bad_operands_are_named},
