@@ -71,6 +71,9 @@ leat_run **leat__board_runs(leat_board *b, int *count);
 static inline bool leat__eq(leat_str s, const char *text) {
   return leat_str_eq(s, leat_str_of(text));
 }
+static inline bool leat__is_media(const leat_series *s) {
+  return leat__eq(s->plugin, "images") || leat__eq(s->plugin, "audio");
+}
 
 // --- Answers, file by file: NULL-ended tables of what they know ---------------------------------
 extern const leat_route leat__routes_own[], leat__routes_core[], leat__routes_scalars[],

@@ -112,7 +112,7 @@ static void answer_plugins(leat_board *b, leat_exchange *x) {
 }
 
 // --- Tags of a plugin, as most of them list them ------------------------------------------------
-// {run: {tag: {displayName, description}}} over the series that `keep` keeps.
+// {run: {tag: {displayName, description}}}; pictures and sounds with how many a step has.
 void leat__board_tags(leat_board *b, leat_exchange *x, const char *plugin) {
   int count;
   leat_arena arena = {0};
@@ -132,6 +132,7 @@ void leat__board_tags(leat_board *b, leat_exchange *x, const char *plugin) {
       leat__key_str(&w, "displayName", s->display_name);
       leat__key_str(&w, "description",
                     s->description.len ? leat__markdown(&arena, s->description) : (leat_str){0});
+      if (leat__is_media(s)) leat__key_i64(&w, "samples", leat__media_samples(s));
       leat_json_close(&w, '}');
     }
     if (any) leat_json_close(&w, '}');

@@ -9,41 +9,6 @@ static int64_t lead_of(const char *plugin) { return strcmp(plugin, "images") == 
 
 int64_t leat__media_samples(const leat_series *s) { return s->longest - lead_of(s->plugin.ptr); }
 
-static void write_tag(leat_json_writer *w, leat_arena *arena, const leat_series *s) {
-  leat_json_key(w, s->tag);
-  leat_json_open(w, '{');
-  leat__key_str(w, "displayName", s->display_name);
-  leat__key_str(w, "description",
-                s->description.len ? leat__markdown(arena, s->description) : (leat_str){0});
-  leat__key_i64(w, "samples", leat__media_samples(s));
-  leat_json_close(w, '}');
-}
-
-static void answer_tags(leat_board *b, leat_exchange *x, const char *plugin) {
-  int count;
-  leat_arena arena = {0};
-  leat_run **runs = leat__board_runs(b, &count);
-  leat_json_writer w = {.out = &x->reply};
-  leat_json_open(&w, '{');
-  for (int i = 0; i < count; i++) {
-    bool any = false;
-    leat_run_read(runs[i]);
-    for (const leat_series *s = runs[i]->first; s; s = s->next) {
-      if (!leat__eq(s->plugin, plugin)) continue;
-      if (!any) leat_json_key(&w, leat_str_of(runs[i]->name));
-      if (!any) leat_json_open(&w, '{');
-      any = true;
-      write_tag(&w, &arena, s);
-    }
-    if (any) leat_json_close(&w, '}');
-    leat_run_unlock(runs[i]);
-  }
-  leat_json_close(&w, '}');
-  leat__free(runs);
-  leat_arena_deinit(&arena);
-  leat__board_json(x);
-}
-
 // AudioPluginData{2 encoding}: WAV is 11.
 static leat_str sound_type(leat_str content) {
   leat_proto p = {content, false};
@@ -134,7 +99,7 @@ static void answer_bytes(leat_board *b, leat_exchange *x, const char *key, bool 
   leat_arena_deinit(&arena);
 }
 
-static void answer_image_tags(leat_board *b, leat_exchange *x) { answer_tags(b, x, "images"); }
+static void answer_image_tags(leat_board *b, leat_exchange *x) { leat__board_tags(b, x, "images"); }
 static void answer_images(leat_board *b, leat_exchange *x) {
   answer_items(b, x, "images", b->options.samples.images);
 }
@@ -142,7 +107,7 @@ static void answer_image(leat_board *b, leat_exchange *x) { answer_bytes(b, x, "
 static void answer_image_data(leat_board *b, leat_exchange *x) {
   answer_bytes(b, x, "imageId", false);
 }
-static void answer_audio_tags(leat_board *b, leat_exchange *x) { answer_tags(b, x, "audio"); }
+static void answer_audio_tags(leat_board *b, leat_exchange *x) { leat__board_tags(b, x, "audio"); }
 static void answer_audio(leat_board *b, leat_exchange *x) {
   answer_items(b, x, "audio", b->options.samples.audio);
 }

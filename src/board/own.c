@@ -68,7 +68,7 @@ static void add_tag(tag_list *list, leat_arena *arena, const leat_series *s, int
     t->name = (leat_str){leat_arena_str(arena, s->display_name), s->display_name.len};
   if (!t->description.len && s->description.len)
     t->description = (leat_str){leat_arena_str(arena, s->description), s->description.len};
-  if (leat__eq(s->plugin, "images") || leat__eq(s->plugin, "audio")) {
+  if (leat__is_media(s)) {
     int64_t samples = leat__media_samples(s);
     t->samples = samples > t->samples ? samples : t->samples;
   }
