@@ -10,6 +10,7 @@
 #include "leat/error.h"
 #include "leat/estimator.h"
 #include "leat/event.h"
+#include "leat/flow.h"
 #include "leat/graph.h"
 #include "leat/model.h"
 #include "leat/ops.h"

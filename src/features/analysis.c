@@ -1,6 +1,6 @@
 // Full-pass analysis of training data: what the features learn before training.
 // SPDX-License-Identifier: Apache-2.0
-#include "features/accumulate.h"
+#include "flow/accumulate.h"
 #include "features/features.h"
 #include "formats/date.h"
 

@@ -8,7 +8,7 @@
 #ifndef LEAT_FEATURES_STATISTICS_H
 #define LEAT_FEATURES_STATISTICS_H
 
-#include "features/accumulate.h"
+#include "flow/accumulate.h"
 #include "features/table.h"
 #include "formats/date.h"
 

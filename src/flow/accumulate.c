@@ -1,6 +1,6 @@
 // Mergeable accumulators: moments, quantiles, counts, covariance.
 // SPDX-License-Identifier: Apache-2.0
-#include "features/accumulate.h"
+#include "flow/accumulate.h"
 
 #include <math.h>
 #include <stdlib.h>

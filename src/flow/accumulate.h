@@ -3,8 +3,8 @@
 //
 // All are zero-initialised empty and take NaN as missing. Merging two gives what adding all values
 // to one would give: to rounding for moments, within the stated error for quantiles.
-#ifndef LEAT_FEATURES_ACCUMULATE_H
-#define LEAT_FEATURES_ACCUMULATE_H
+#ifndef LEAT_FLOW_ACCUMULATE_H
+#define LEAT_FLOW_ACCUMULATE_H
 
 #include "base/arena.h"
 #include "base/map.h"
