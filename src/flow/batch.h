@@ -65,6 +65,8 @@ void leat_flow_block_unref(leat_flow_block *block);  // NULL allowed
 // Uninitialised, aligned to 64 bytes, with 64 bytes behind it that may be read and written. Only
 // while the caller is the block's one holder.
 void *leat_flow_block_alloc(leat_flow_block *block, size_t bytes);
+// `other` lives as long as `block`; false when memory is exhausted.
+bool leat_flow_block_keep(leat_flow_block *block, leat_flow_block *other);
 
 // --- Columns and batches ------------------------------------------------------------------------
 typedef struct leat_flow_column leat_flow_column;
@@ -73,7 +75,7 @@ struct leat_flow_column {
   void *values;       // BOOL: bits; numbers; STRING, BYTES, LIST: int32 offsets, rows + 1 of them
   char *bytes;        // STRING, BYTES
   leat_flow_column *children;  // LIST: the items of all rows; ROW: one a field
-  leat_flow_block *owner;      // of all of these; children have owners of their own
+  leat_flow_block *owner;      // keeps all of these, children and theirs, too
 };
 
 typedef struct leat_flow_batch {
