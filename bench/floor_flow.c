@@ -6,7 +6,6 @@
 // Streaming as a pipeline would: the watermark is the greatest timestamp so far less 5 s, and what
 // it has passed is given out (counted) and forgotten. Whole numbers in lines without quotes only.
 // Prints "SECONDS RESULTS SUM": results counted, and the sum of all their values.
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
