@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Elements come in bundles; a trigger is asked once for each key and window that a bundle touched,
-// after all of its elements. All kinds of windows and triggers; each call walks every live key and
-// window. A group is used by one thread at a time.
+// after all of its elements. All kinds of windows and triggers; a call costs by the windows that it
+// touches, whatever else is live. A group is used by one thread at a time.
 #ifndef LEAT_FLOW_GROUP_H
 #define LEAT_FLOW_GROUP_H
 
