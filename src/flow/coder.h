@@ -18,12 +18,14 @@ typedef enum leat_flow_kind {
   LEAT_FLOW_BYTES,          // bytes
   LEAT_FLOW_STRING,         // bytes, UTF-8
   LEAT_FLOW_KV,             // items: key, value
-  LEAT_FLOW_ITERABLE,       // items; flag: its length goes unsaid (blocks)
+  LEAT_FLOW_ITERABLE,       // items; flag: its length goes unsaid (blocks); more: not 0, then bytes
+                            // is the token by which a runner's state gives the items that follow
   LEAT_FLOW_GLOBAL_WINDOW,  //
   LEAT_FLOW_INTERVAL,       // num: end, exclusive (ms); more: its length (ms)
   LEAT_FLOW_WINDOWED,       // items: value, windows (an iterable); num: timestamp (ms); pane
   LEAT_FLOW_TIMER,  // items: key, tag, windows; flag: a cleared timer, else num: fires at, more:
                     // holds the watermark at (ms); pane
+  LEAT_FLOW_ROW,    // items: one a field, in the schema's order; a map is an iterable of kv's
 } leat_flow_kind;
 
 typedef struct leat_flow_value leat_flow_value;
@@ -44,7 +46,7 @@ typedef struct leat_flow_coder_spec {
   leat_str urn;                         // "beam:coder:kv:v1"
   const leat_flow_coder *const *parts;  // component coders
   size_t count;                         // of parts
-  leat_str payload;  // param_windowed_value: a windowed value of bytes; else unused
+  leat_str payload;  // param_windowed_value: a windowed value of bytes; row: a Schema message
 } leat_flow_coder_spec;
 
 // UNIMPLEMENTED: a URN that is not known here, with the nearest one. INVALID_ARGUMENT: the wrong
