@@ -29,7 +29,7 @@ def add_peers(rows):
         print("peers: not installed (make peers); ours and the bounds alone", file=sys.stderr)
         return
     by_name = {r["name"]: r for r in rows}
-    for program, ours in (("mlp.py", "census-mlp"), ("models.py", "model-"), ("gemm.py", "gemm-"), ("census_job.py", "census-job"), ("serve.py", "serve-")):
+    for program, ours in (("mlp.py", "census-mlp"), ("models.py", "model-"), ("gemm.py", "gemm-"), ("census_job.py", "census-job"), ("serve.py", "serve-"), ("flow.py", "flow-f")):
         mine = [r for r in rows if r["name"].startswith(ours)]
         if not mine or not (ROOT / "bench" / "peers" / program).exists():
             continue

@@ -80,36 +80,22 @@ static void take_inputs(leat_builder *b, const leat_func *func, cut *c, int coun
   }
 }
 
-static leat_status build_front(leat_func *func, const char *name, cut *c, leat_func **out,
-                               leat_error *err) {
+// The part that runs ahead, whose outputs are what is handed over, or the rest.
+static leat_status build_part(leat_func *func, const char *name, bool ahead, cut *c,
+                              leat_func **out, leat_error *err) {
   leat_builder *b = leat_builder_new(func->graph, name);
-  int count = c->count - c->inputs;
-  leat_value *made = leat__calloc((size_t)count + 1, sizeof *made);
+  int inputs = ahead ? c->inputs : c->count;
+  int outputs = ahead ? c->count - c->inputs : func->output_count;
+  leat_value *made = leat__calloc((size_t)outputs + 1, sizeof *made);
   if (b && made) {
-    take_inputs(b, func, c, c->inputs);
-    leat__inline_part(b, func, &(leat_value_swap){c->from, c->to, c->inputs}, c->from + c->inputs,
-                      count, false, made);
-    for (int i = 0; i < count; i++) {
+    take_inputs(b, func, c, inputs);
+    leat__inline_part(b, func, &(leat_value_swap){c->from, c->to, inputs},
+                      ahead ? c->from + c->inputs : func->outputs, outputs, !ahead, made);
+    for (int i = 0; i < outputs; i++) {
       char text[32];
       snprintf(text, sizeof text, "ahead%d", i);
-      leat_output(b, text, made[i]);
+      leat_output(b, ahead ? text : func->output_names[i], made[i]);
     }
-  } else if (b) {
-    leat_builder_fail(b, LEAT_RESOURCE_EXHAUSTED, "out of memory");
-  }
-  leat__free(made);
-  return leat_builder_finish(b, out, err);
-}
-
-static leat_status build_rest(leat_func *func, const char *name, cut *c, leat_func **out,
-                              leat_error *err) {
-  leat_builder *b = leat_builder_new(func->graph, name);
-  leat_value *made = leat__calloc((size_t)func->output_count + 1, sizeof *made);
-  if (b && made) {
-    take_inputs(b, func, c, c->count);
-    leat__inline_part(b, func, &(leat_value_swap){c->from, c->to, c->count}, func->outputs,
-                      func->output_count, true, made);
-    for (int i = 0; i < func->output_count; i++) leat_output(b, func->output_names[i], made[i]);
   } else if (b) {
     leat_builder_fail(b, LEAT_RESOURCE_EXHAUSTED, "out of memory");
   }
@@ -128,8 +114,8 @@ leat_status leat_func_cut(leat_func *func, const char *front_name, const char *r
   *front = *rest = NULL;
   if (!status) mark(func, marks), find_handed(func, marks, &c);
   if (!status && c.count > c.inputs) {
-    status = build_front(func, front_name, &c, front, err);
-    if (!status) status = build_rest(func, rest_name, &c, rest, err);
+    status = build_part(func, front_name, true, &c, front, err);
+    if (!status) status = build_part(func, rest_name, false, &c, rest, err);
   }
   leat__free(marks);
   leat__free(c.from);

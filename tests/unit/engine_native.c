@@ -184,9 +184,80 @@ static void falls_back_to_the_interpreter(void) {
   free(kept);
 }
 
+// --- Rows of variables --------------------------------------------------------------------------
+enum { TABLE = 50, WIDE = 4, TAKEN = 6 };
+
+// rows(table, ids) summed up, then table[ids] -= gradients.
+static leat_func *row_step(leat_graph *g, leat_var **table) {
+  leat_error err = {0};
+  leat_type row = {LEAT_DTYPE_F32, LEAT_SHAPE(leat_dim_symbol(g, "distinct", 0), WIDE)};
+  leat_builder *b = leat_builder_new(g, "minus");
+  leat_value old = leat_input(b, "rows", row), change = leat_input(b, "change", row);
+  leat_output(b, "rows", leat_sub(b, old, change));
+  leat_func *minus = NULL, *step = NULL;
+  CHECK_OK(leat_builder_finish(b, &minus, &err));
+  b = leat_builder_new(g, "step");
+  CHECK_OK(leat_graph_var(g, "table", (leat_type){LEAT_DTYPE_F32, LEAT_SHAPE(TABLE, WIDE)}, true,
+                          table, &err));
+  leat_value ids = leat_input(b, "ids", (leat_type){LEAT_DTYPE_I64, LEAT_SHAPE(TAKEN)});
+  leat_value change_of =
+      leat_input(b, "change", (leat_type){LEAT_DTYPE_F32, LEAT_SHAPE(TAKEN, WIDE)});
+  leat_value rows = leat_gather(b, leat_var_read(b, *table), ids, 0, 0);
+  leat_output(b, "sum", leat_reduce_sum(b, rows, (int[]){0, 1}, 2, false));
+  leat_row_update(b, table, 1, ids, change_of, NULL, 0, minus);
+  CHECK_OK(leat_builder_finish(b, &step, &err));
+  return step;
+}
+
+// The table after three steps, and whether it stayed where it was.
+static bool run_row_steps(leat_engine engine, float *out) {
+  leat_error err = {0};
+  leat_graph *g = NULL;
+  leat_var *var;
+  leat_state *state;
+  leat_exec *exec = NULL;
+  CHECK_OK(leat_graph_new(&g, &err));
+  leat_func *step = row_step(g, &var);
+  float start[TABLE * WIDE], change[TAKEN * WIDE];
+  for (int i = 0; i < TABLE * WIDE; i++) start[i] = (float)i / 7;
+  for (int i = 0; i < TAKEN * WIDE; i++) change[i] = (float)i / 3;
+  leat_tensor *value, *in[2], *sum;
+  CHECK_OK(leat_tensor_copy_of(&value, LEAT_DTYPE_F32, 2, (int64_t[]){TABLE, WIDE}, start, &err));
+  CHECK_OK(leat_state_new(&state, g, &err));
+  CHECK_OK(leat_state_set(state, var, value, &err));
+  leat_tensor_unref(value);
+  CHECK_OK(leat_tensor_copy_of(&in[0], LEAT_DTYPE_I64, 1, (int64_t[]){TAKEN},
+                               (int64_t[]){3, 49, 3, 0, 7, 49}, &err));
+  CHECK_OK(leat_tensor_copy_of(&in[1], LEAT_DTYPE_F32, 2, (int64_t[]){TAKEN, WIDE}, change, &err));
+  CHECK_OK(leat_exec_new(&exec, step, &(leat_exec_options){.engine = engine}, &err));
+  CHECK(leat_exec_engine(exec) == engine);
+  bool stayed = true;
+  for (int i = 0; i < 3; i++) {
+    const void *before = leat_tensor_data(leat_state_get(state, var));
+    CHECK_OK(leat_exec_run(exec, state, in, 2, &sum, &err));
+    stayed &= leat_tensor_data(leat_state_get(state, var)) == before;
+    leat_tensor_unref(sum);
+  }
+  memcpy(out, leat_tensor_data(leat_state_get(state, var)), sizeof start);
+  leat_tensor_unref(in[0]);
+  leat_tensor_unref(in[1]);
+  leat_exec_free(exec);
+  leat_state_free(state);
+  leat_graph_free(g);
+  return stayed;
+}
+
+static void rows_are_updated_in_place(void) {
+  float a[TABLE * WIDE], b[TABLE * WIDE];
+  CHECK(run_row_steps(LEAT_ENGINE_INTERPRETER, a));
+  CHECK(run_row_steps(LEAT_ENGINE_NATIVE, b));
+  CHECK(!memcmp(a, b, sizeof a) && a[0] != 0 && a[4] == (float)4 / 7);
+}
+
 int main(int argc, char **argv) {
   static const test tests[] = {
       {"plans_keep_apart_what_lives_together", plans_keep_apart_what_lives_together},
+      {"rows_are_updated_in_place", rows_are_updated_in_place},
       {"falls_back_to_the_interpreter", falls_back_to_the_interpreter},
       {"random_graphs_have_the_interpreters_bits", random_graphs_have_the_interpreters_bits},
   };
