@@ -7,7 +7,7 @@
 #define LEAT_FLOW_TRIGGER_H
 
 #include "base/vec.h"
-#include "flow/pane.h"
+#include "leat/flow_value.h"
 
 typedef enum leat_flow_trigger_kind {
   LEAT_FLOW_DEFAULT,          // whenever asked after the window's end
