@@ -66,35 +66,35 @@ struct leat_flow_value {  // which fields count: see the kinds
 };
 
 static inline leat_flow_value leat_flow_null(void) {
-  leat_flow_value v = {LEAT_FLOW_NULL};
+  leat_flow_value v = {.kind = LEAT_FLOW_NULL};
   return v;
 }
 static inline leat_flow_value leat_flow_of_bool(bool flag) {
-  leat_flow_value v = {LEAT_FLOW_BOOL};
+  leat_flow_value v = {.kind = LEAT_FLOW_BOOL};
   return v.flag = flag, v;
 }
 static inline leat_flow_value leat_flow_of_int(int64_t num) {  // a timestamp, too
-  leat_flow_value v = {LEAT_FLOW_INT};
+  leat_flow_value v = {.kind = LEAT_FLOW_INT};
   return v.num = num, v;
 }
 static inline leat_flow_value leat_flow_of_double(double real) {
-  leat_flow_value v = {LEAT_FLOW_DOUBLE};
+  leat_flow_value v = {.kind = LEAT_FLOW_DOUBLE};
   return v.real = real, v;
 }
 static inline leat_flow_value leat_flow_of_str(leat_str text) {  // UTF-8
-  leat_flow_value v = {LEAT_FLOW_STRING};
+  leat_flow_value v = {.kind = LEAT_FLOW_STRING};
   return v.bytes = text, v;
 }
 static inline leat_flow_value leat_flow_of_text(const char *text) {
   return leat_flow_of_str(leat_str_of(text));
 }
 static inline leat_flow_value leat_flow_of_bytes(leat_str bytes) {
-  leat_flow_value v = {LEAT_FLOW_BYTES};
+  leat_flow_value v = {.kind = LEAT_FLOW_BYTES};
   return v.bytes = bytes, v;
 }
 static inline leat_flow_value leat_flow_of_items(leat_flow_kind kind, leat_flow_value *items,
                                                  size_t count) {  // ITERABLE, ROW
-  leat_flow_value v = {kind};
+  leat_flow_value v = {.kind = kind};
   return v.items = items, v.count = count, v;
 }
 

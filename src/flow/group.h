@@ -23,13 +23,15 @@ typedef struct leat_flow_strategy {  // zero: Beam's defaults
   bool accumulating;                 // a pane holds the earlier ones' values too
   int64_t lateness_ms;               // a window is kept so long behind its end, >= 0
   leat_flow_combiner combiner;
+  bool merged;            // SESSIONS that a grouping has merged before: their windows stay
   bool closing_always;    // a last pane, though nothing is new
   bool on_time_nonempty;  // no on-time pane when nothing is new
 } leat_flow_strategy;
 
 typedef struct leat_flow_element {
-  leat_str key, value;  // bytes; equal keys are equal bytes
-  int64_t timestamp;    // ms, LEAT_FLOW_TIME_MIN to LEAT_FLOW_GLOBAL_MAX
+  leat_str key, value;             // bytes; equal keys are equal bytes
+  int64_t timestamp;               // ms, LEAT_FLOW_TIME_MIN to LEAT_FLOW_GLOBAL_MAX
+  const leat_flow_window *window;  // that it is in; NULL: those of the window function
 } leat_flow_element;
 
 typedef struct leat_flow_output {  // views, until the function returns
