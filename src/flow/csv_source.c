@@ -19,6 +19,9 @@
 
 #include <math.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 enum { COLUMNS = 256, SNIFF = 64 << 10 };
 
@@ -443,42 +446,75 @@ static bool put_text(filling *f, target *to, leat_str value) {
   return true;
 }
 
+// Bit i: byte i of the 64 at p is a or b. They can all be read.
+static inline uint64_t find_two(const char *p, char a, char b) {
+  uint64_t mask = 0;
+#ifdef __SSE2__
+  __m128i x = _mm_set1_epi8(a), y = _mm_set1_epi8(b);
+  for (int i = 0; i < 4; i++) {
+    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + i * 16));
+    __m128i either = _mm_or_si128(_mm_cmpeq_epi8(v, x), _mm_cmpeq_epi8(v, y));
+    mask |= (uint64_t)(uint32_t)_mm_movemask_epi8(either) << i * 16;
+  }
+#else
+  for (int i = 0; i < 64; i++) mask |= (uint64_t)(p[i] == a || p[i] == b) << i;
+#endif
+  return mask;
+}
+
+typedef struct scan {  // over the delimiters and line ends of a text
+  const char *from;    // bit 0 of the mask
+  uint64_t mask;
+  char delimiter;
+} scan;
+
+// The next one; it may lie behind the end, where zeros are.
+static inline const char *scan_next(scan *s, const char *end) {
+  while (!s->mask) {
+    s->from += 64;
+    if (s->from >= end) return end;
+    s->mask = find_two(s->from, s->delimiter, '\n');
+  }
+  const char *at = s->from + __builtin_ctzll(s->mask);
+  s->mask &= s->mask - 1;
+  return at;
+}
+
+static inline bool plain_int(const char *p, size_t count, int64_t *out) {
+  bool negative = *p == '-';
+  uint64_t value = 0;
+  p += negative, count -= negative;
+  if (count - 1 >= 16) return false;
+  if (count > 8) {
+    if (!leat_few_digits(p, 8, &value)) return false;
+    p += 8, count -= 8;
+  }
+  if (!leat_few_digits(p, (long)count, &value)) return false;
+  return *out = negative ? -(int64_t)value : (int64_t)value, true;
+}
+
+static inline bool plain_field(filling *f, target *to, const char *p, size_t count) {
+  int64_t whole;
+  if (to->type == LEAT_FLOW_TYPE_INT64 && plain_int(p, count, &whole))
+    return ((int64_t *)(void *)to->values)[f->rows] = whole, true;
+  if (to->type != LEAT_FLOW_TYPE_STRING || !count || count > 16)
+    return put_text(f, to, (leat_str){p, count});
+  memcpy(to->bytes + to->len, p, 16);
+  to->len += count;
+  to->ends[f->rows + 1] = (int32_t)to->len;
+  return true;
+}
+
 // The fast way: a line of plain fields, right at p. NULL: it is not such a line.
-static inline const char *plain_line(filling *f, const char *p, const char *end) {
+static inline const char *plain_line(filling *f, scan *s, const char *p, const char *end) {
   for (int c = 0; c < f->p->columns; c++) {
-    const char stop = c + 1 < f->p->columns ? f->p->delimiter : '\n';
-    int field = f->p->column_field[c];
-    target *to = field < 0 ? NULL : &f->to[field];
-    if (to && to->type == LEAT_FLOW_TYPE_INT64) {
-      const char *first = p;
-      bool negative = *p == '-';
-      uint64_t value = 0;
-      p += negative;
-      const char *digits = p;
-      for (unsigned d; (d = (unsigned)(*p - '0')) < 10; p++) value = value * 10 + d;
-      if (*p != stop || p == digits || p - first > 18) return NULL;
-      ((int64_t *)(void *)to->values)[f->rows] = negative ? -(int64_t)value : (int64_t)value;
-      p++;
-      continue;
-    }
-    const char *first = p;
-    if (*p == '"') return NULL;
-    while (*p != stop && *p != '\n' && p < end) p++;
-    if (p >= end || *p != stop || (stop == '\n' && p > first && p[-1] == '\r')) return NULL;
-    leat_str value = {first, (size_t)(p - first)};
-    p++;
-    if (!to) continue;
-    if (to->type == LEAT_FLOW_TYPE_STRING && (value.len || !to->nullable)) {
-      char *bytes = to->bytes + to->len;
-      if (value.len <= 16)
-        memcpy(bytes, first, 16);
-      else
-        memcpy(bytes, first, value.len);
-      to->len += value.len;
-      to->ends[f->rows + 1] = (int32_t)to->len;
-    } else if (!put_text(f, to, value)) {
+    const char *stop = scan_next(s, end);
+    if (*stop != (c + 1 < f->p->columns ? s->delimiter : '\n') || *p == '"' ||
+        (c + 1 == f->p->columns && stop[-1] == '\r'))
       return NULL;
-    }
+    int field = f->p->column_field[c];
+    if (field >= 0 && !plain_field(f, &f->to[field], p, (size_t)(stop - p))) return NULL;
+    p = stop + 1;
   }
   return p <= end ? p : NULL;
 }
@@ -519,6 +555,12 @@ static const char *row_time(const filling *f, int row, int64_t *out) {
   const target *from = &f->to[p->ts_field];
   const leat_flow_column *c = &f->batch->columns[p->ts_field];
   if (!leat_flow_is_valid(c, row)) return "no timestamp";
+  if (from->type == LEAT_FLOW_TYPE_INT64 && p->ts_scale_up == 1 && p->ts_scale_down == 1) {
+    *out = ((const int64_t *)(const void *)from->values)[row];
+    return *out < LEAT_FLOW_TIME_MIN || *out > LEAT_FLOW_GLOBAL_MAX
+               ? "the timestamp is out of bounds"
+               : NULL;
+  }
   if (from->type == LEAT_FLOW_TYPE_INT64)
     return to_time(p, ((const int64_t *)(const void *)from->values)[row], out);
   if (from->type == LEAT_FLOW_TYPE_TIMESTAMP) {
@@ -554,6 +596,11 @@ static leat_status bad_row(csv_op *s, leat_str line, const char *why, leat_error
   return leat_flow_rows_end(s->errors, LEAT_FLOW_TIME_MIN, NULL, NULL, err);
 }
 
+static void scan_from(scan *s, const char *p, const char *end) {
+  s->from = p;
+  s->mask = p < end ? find_two(p, s->delimiter, '\n') : 0;
+}
+
 // Takes back what the row at hand has put so far.
 static void undo(filling *f) {
   for (int i = 0; i < f->p->schema->count; i++) {
@@ -563,15 +610,17 @@ static void undo(filling *f) {
   }
 }
 
-static leat_status one_row(csv_op *s, filling *f, leat_error *err) {
+static leat_status one_row(csv_op *s, filling *f, scan *marks, leat_error *err) {
   char why[200];
-  const char *start = s->at, *next = f->p->text ? NULL : plain_line(f, s->at, s->end), *bad = NULL;
+  const char *start = s->at, *next = f->p->text ? NULL : plain_line(f, marks, s->at, s->end),
+             *bad = NULL;
   leat_str line = {start, next ? (size_t)(next - 1 - start) : 0};
   if (next) {
     s->at = next;
   } else {
     undo(f);  // a plain line that failed has put some
     line = one_line(&s->at, s->end, !f->p->text);
+    scan_from(marks, s->at, s->end);
     if (!line.len && !f->p->text) return LEAT_OK;  // empty lines are no rows
     if (f->p->text)
       put_text(f, &f->to[0], line);
@@ -594,7 +643,10 @@ static leat_status fill(csv_op *s, leat_flow_batch **out, leat_error *err) {
   filling f;
   leat_status status =
       fill_start(&f, p, (size_t)(s->end - s->at) + 64) ? LEAT_OK : leat__oom(err, 1);
-  while (!status && s->at < s->end && f.rows < LEAT_FLOW_BATCH_ROWS) status = one_row(s, &f, err);
+  scan marks = {.delimiter = p->delimiter};
+  scan_from(&marks, s->at, s->end);
+  while (!status && s->at < s->end && f.rows < LEAT_FLOW_BATCH_ROWS)
+    status = one_row(s, &f, &marks, err);
   if (status) return leat_flow_batch_unref(f.batch), status;
   f.batch->rows = f.rows;
   return *out = f.batch, LEAT_OK;

@@ -136,14 +136,16 @@ static leat_status read_at(leat_flow_lines *l, int64_t from, size_t count, size_
 }
 
 static bool odd_quotes(const char *text, size_t count) {
-  size_t quotes = 0;
-  for (size_t i = 0; i < count; i++) quotes += text[i] == '"';
-  return quotes & 1;
+  const char *end = text + count;
+  bool odd = false;
+  while ((text = memchr(text, '"', (size_t)(end - text)))) text++, odd = !odd;
+  return odd;
 }
 
 // The first line end outside of quotes; NULL: none.
 static const char *line_end(const char *p, const char *end, bool quoted, bool *inside) {
   if (!quoted) return memchr(p, '\n', (size_t)(end - p));
+  if (!*inside && !memchr(p, '"', (size_t)(end - p))) return memchr(p, '\n', (size_t)(end - p));
   for (; p < end; p++) {
     if (*p == '"') *inside = !*inside;
     if (*p == '\n' && !*inside) return p;
@@ -214,6 +216,7 @@ static size_t cut(const char *text, size_t at, size_t end, bool quoted) {
   if (end - at <= PIECE) return end;
   bool inside = false;
   size_t last = 0;
+  if (quoted && !memchr(text + at, '"', PIECE)) quoted = false;
   if (!quoted) {
     const char *p = memrchr(text + at, '\n', PIECE);
     if (p) return (size_t)(p - text) + 1;
