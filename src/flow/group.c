@@ -150,10 +150,14 @@ static int64_t gc_time(const leat_flow_group *g, leat_flow_window w) {
                                                        : LEAT_FLOW_GLOBAL_MAX;
 }
 
+static bool merges(const leat_flow_group *g) {
+  return g->s.window.kind == LEAT_FLOW_SESSIONS && !g->s.merged;
+}
+
 static leat_flow_trigger_now now_of(const leat_flow_group *g, leat_flow_window w) {
   return (leat_flow_trigger_now){.time = g->time,
                                  .passed = g->input > leat_flow_window_max(w),
-                                 .merging = g->s.window.kind == LEAT_FLOW_SESSIONS};
+                                 .merging = merges(g)};
 }
 
 static void keep_until_gc(const leat_flow_group *g, cell *c) {
@@ -392,7 +396,7 @@ leat_status leat_flow_group_bundle(leat_flow_group *g, const leat_flow_element *
                             elements[i].timestamp);
   g->pieces.count = g->touched.count = 0;
   for (size_t i = 0; !status && i < count; i++) status = make_pieces(g, &elements[i], err);
-  if (!status && g->s.window.kind == LEAT_FLOW_SESSIONS) status = merge_pieces(g, err);
+  if (!status && merges(g)) status = merge_pieces(g, err);
   for (size_t i = 0; !status && i < g->pieces.count; i++)
     status = add_piece(g, &g->pieces.at[i], err);
   for (size_t i = 0; !status && i < g->touched.count; i++) {

@@ -25,6 +25,7 @@ typedef struct leat_flow_strategy {  // zero: Beam's defaults
   leat_flow_combiner combiner;
   bool closing_always;    // a last pane, though nothing is new
   bool on_time_nonempty;  // no on-time pane when nothing is new
+  bool merged;            // SESSIONS behind a grouping: they merge no more
 } leat_flow_strategy;
 
 typedef struct leat_flow_element {
