@@ -65,36 +65,39 @@ struct leat_flow_value {  // which fields count: see the kinds
   size_t count;
 };
 
-static inline leat_flow_value leat_flow_null(void) {
-  leat_flow_value v = {.kind = LEAT_FLOW_NULL};
+static inline leat_flow_value leat_flow_of(leat_flow_kind kind) {  // of that kind, all else zero
+  leat_flow_value v;
+  memset(&v, 0, sizeof v);
+  v.kind = kind;
   return v;
 }
+static inline leat_flow_value leat_flow_null(void) { return leat_flow_of(LEAT_FLOW_NULL); }
 static inline leat_flow_value leat_flow_of_bool(bool flag) {
-  leat_flow_value v = {.kind = LEAT_FLOW_BOOL};
+  leat_flow_value v = leat_flow_of(LEAT_FLOW_BOOL);
   return v.flag = flag, v;
 }
 static inline leat_flow_value leat_flow_of_int(int64_t num) {  // a timestamp, too
-  leat_flow_value v = {.kind = LEAT_FLOW_INT};
+  leat_flow_value v = leat_flow_of(LEAT_FLOW_INT);
   return v.num = num, v;
 }
 static inline leat_flow_value leat_flow_of_double(double real) {
-  leat_flow_value v = {.kind = LEAT_FLOW_DOUBLE};
+  leat_flow_value v = leat_flow_of(LEAT_FLOW_DOUBLE);
   return v.real = real, v;
 }
 static inline leat_flow_value leat_flow_of_str(leat_str text) {  // UTF-8
-  leat_flow_value v = {.kind = LEAT_FLOW_STRING};
+  leat_flow_value v = leat_flow_of(LEAT_FLOW_STRING);
   return v.bytes = text, v;
 }
 static inline leat_flow_value leat_flow_of_text(const char *text) {
   return leat_flow_of_str(leat_str_of(text));
 }
 static inline leat_flow_value leat_flow_of_bytes(leat_str bytes) {
-  leat_flow_value v = {.kind = LEAT_FLOW_BYTES};
+  leat_flow_value v = leat_flow_of(LEAT_FLOW_BYTES);
   return v.bytes = bytes, v;
 }
 static inline leat_flow_value leat_flow_of_items(leat_flow_kind kind, leat_flow_value *items,
                                                  size_t count) {  // ITERABLE, ROW
-  leat_flow_value v = {.kind = kind};
+  leat_flow_value v = leat_flow_of(kind);
   return v.items = items, v.count = count, v;
 }
 

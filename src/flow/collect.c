@@ -3,7 +3,7 @@
 #include "flow/collect.h"
 
 #include "flow/op.h"
-#include "flow/strategy.h"
+#include "flow/windowing.h"
 
 typedef LEAT_VEC(const leat_flow_batch *) batches;
 

@@ -3,7 +3,7 @@
 //
 //   elements: [{key: a, n: 1}, ...], or [1, 2, 3] in a field `element`
 #include "flow/op.h"
-#include "flow/strategy.h"
+#include "flow/windowing.h"
 #include "formats/number.h"
 
 typedef struct plan {

@@ -13,7 +13,7 @@
 // goes the long way, field by field.
 #include "flow/lines.h"
 #include "flow/op.h"
-#include "flow/strategy.h"
+#include "flow/windowing.h"
 #include "formats/date.h"
 #include "formats/number.h"
 

@@ -220,7 +220,7 @@ static int64_t gc_time(const leat_flow_group *g, leat_flow_window w) {
 }
 
 static bool merges(const leat_flow_group *g) {
-  return g->s.window.kind == LEAT_FLOW_SESSIONS && !g->s.merged;
+  return g->s.window.kind == LEAT_FLOW_SESSIONS && !g->s.settled;
 }
 
 static leat_flow_trigger_now now_of(const leat_flow_group *g, leat_flow_window w) {

@@ -23,7 +23,8 @@ typedef struct leat_flow_strategy {  // zero: Beam's defaults
   bool accumulating;                 // a pane holds the earlier ones' values too
   int64_t lateness_ms;               // a window is kept so long behind its end, >= 0
   leat_flow_combiner combiner;
-  bool merged;            // SESSIONS that a grouping has merged before: their windows stay
+  bool settled;           // rows have their windows already: they stay, and merge no more
+  bool unsafe_triggers;   // one that may finish and lose rows is not refused (strategy.h)
   bool closing_always;    // a last pane, though nothing is new
   bool on_time_nonempty;  // no on-time pane when nothing is new
 } leat_flow_strategy;

@@ -67,14 +67,17 @@ leat_status leat_flow_grouping_values(leat_flow *flow, leat_flow_grouping *g, co
 
 leat_status leat_flow_grouping_done(leat_flow *flow, leat_flow_transform *t,
                                     const leat_flow_grouping *g, leat_error *err) {
-  const leat_flow_strategy *behind;
   const int **keys = leat_arena_alloc(&flow->arena, sizeof *keys);
   if (!keys) return leat__oom(err, sizeof *keys);
   *keys = g->keys;
   t->key_fields = keys;
   t->key_count = g->key_count;
-  leat_status status = leat_flow_strategy_behind(flow, g->strategy, &behind, err);
-  if (status) return status;
+  leat_error why;
+  if (leat_flow_strategy_check(g->strategy, t->inputs.at[0]->bounded, g->strategy->unsafe_triggers,
+                               &why))
+    return leat_flow_fail(t, NULL, err, "%s", why.message);
+  const leat_flow_strategy *behind = leat_flow_strategy_behind(&flow->arena, g->strategy);
+  if (!behind) return leat__oom(err, sizeof *behind);
   return leat_flow_add_output(flow, t, LEAT_STR(""), g->out, behind, t->inputs.at[0]->bounded, NULL,
                               err);
 }

@@ -1,372 +1,173 @@
-// Strategy: WindowInto, and what its config means.
+// Strategy: walks over the tree of a trigger.
 // SPDX-License-Identifier: Apache-2.0
 #include "flow/strategy.h"
 
-#include "flow/op.h"
+#include <inttypes.h>
 
-#include <string.h>
+// --- Printing -----------------------------------------------------------------------------------
+static const char *const names[] = {"Default",
+                                    "Always",
+                                    "Never",
+                                    "AfterWatermark",
+                                    "AfterProcessingTime",
+                                    "AfterSynchronizedProcessingTime",
+                                    "AfterCount",
+                                    "Repeatedly",
+                                    "OrFinally",
+                                    "AfterAny",
+                                    "AfterAll",
+                                    "AfterEach"};
 
-const leat_flow_strategy leat_flow_global;
-
-const char *const leat_flow_strategy_fields[] = {"type",
-                                                 "size",
-                                                 "period",
-                                                 "gap",
-                                                 "offset",
-                                                 "trigger",
-                                                 "accumulation_mode",
-                                                 "allowed_lateness",
-                                                 "timestamp_combiner",
-                                                 "closing_behavior",
-                                                 "on_time_behavior",
-                                                 "allow_unsafe_triggers",
-                                                 NULL};
-
-typedef struct reader {
-  leat_flow *flow;
-  const leat_flow_transform *t;
-  leat_error *err;
-} reader;
-
-// --- Triggers -----------------------------------------------------------------------------------
-typedef enum parts_kind {
-  NO_PARTS,
-  ONE_PART,
-  EARLY_LATE,
-  LIST_PARTS,
-  MAIN_LAST,
-  COUNT,
-  DELAY
-} parts_kind;
-
-static const struct {
-  const char *name;
-  leat_flow_trigger_kind kind;
-  parts_kind parts;
-} triggers[] = {
-    {"default", LEAT_FLOW_DEFAULT, NO_PARTS},
-    {"always", LEAT_FLOW_ALWAYS, NO_PARTS},
-    {"never", LEAT_FLOW_NEVER, NO_PARTS},
-    {"after_watermark", LEAT_FLOW_AFTER_WATERMARK, EARLY_LATE},
-    {"after_processing_time", LEAT_FLOW_AFTER_PROCESSING_TIME, DELAY},
-    {"after_synchronized_processing_time", LEAT_FLOW_AFTER_SYNCHRONIZED, NO_PARTS},
-    {"after_count", LEAT_FLOW_AFTER_COUNT, COUNT},
-    {"repeatedly", LEAT_FLOW_REPEATEDLY, ONE_PART},
-    {"or_finally", LEAT_FLOW_OR_FINALLY, MAIN_LAST},
-    {"after_any", LEAT_FLOW_AFTER_ANY, LIST_PARTS},
-    {"after_all", LEAT_FLOW_AFTER_ALL, LIST_PARTS},
-    {"after_each", LEAT_FLOW_AFTER_EACH, LIST_PARTS},
-};
-enum { TRIGGERS = sizeof triggers / sizeof *triggers };
-
-static leat_status read_trigger(reader *r, const leat_yaml_node *node,
-                                const leat_flow_trigger **out, int depth);
-
-static leat_status unknown_trigger(reader *r, const leat_yaml_node *node, leat_str name) {
-  leat_str names[TRIGGERS];
-  for (int i = 0; i < TRIGGERS; i++) names[i] = leat_str_of(triggers[i].name);
-  leat_str near = leat_str_nearest(name, names, TRIGGERS);
-  if (near.len)
-    return leat_flow_fail(r->t, node, r->err,
-                          "no trigger '" LEAT_STR_FMT "'; did you mean " LEAT_STR_FMT "?",
-                          LEAT_STR_ARG(name), LEAT_STR_ARG(near));
-  return leat_flow_fail(r->t, node, r->err, "no trigger '" LEAT_STR_FMT "'", LEAT_STR_ARG(name));
-}
-
-// Named parts of a mapping, in the order of `names`; NULL where it has none.
-static leat_status read_named(reader *r, const leat_yaml_node *node, const char *const *names,
-                              size_t count, const leat_flow_trigger **parts, int depth) {
-  if (node && !leat_yaml_is_null(node) && node->kind != LEAT_YAML_MAPPING)
-    return leat_flow_fail(r->t, node, r->err, "expected a mapping with %s and %s", names[0],
-                          names[1]);
-  for (size_t k = 0; node && node->kind == LEAT_YAML_MAPPING && k < node->count; k++)
-    if (!leat_str_eq(node->keys[k]->text, leat_str_of(names[0])) &&
-        !leat_str_eq(node->keys[k]->text, leat_str_of(names[1])))
-      return leat_flow_fail(r->t, node->keys[k], r->err, "expected %s or %s", names[0], names[1]);
-  for (size_t i = 0; i < count; i++) {
-    const leat_yaml_node *part = node ? leat_yaml_get(node, names[i]) : NULL;
-    leat_status status = part ? read_trigger(r, part, &parts[i], depth + 1) : LEAT_OK;
-    if (status) return status;
+void leat_flow_trigger_print(const leat_flow_trigger *t, leat_buf *out) {
+  bool watermark = t->kind == LEAT_FLOW_AFTER_WATERMARK, more = false;
+  leat_buf_fmt(out, "%s(", names[t->kind]);
+  if (t->kind == LEAT_FLOW_AFTER_COUNT) leat_buf_fmt(out, "%" PRId64, t->count);
+  if (t->kind == LEAT_FLOW_AFTER_PROCESSING_TIME) leat_buf_fmt(out, "%" PRId64 " ms", t->delay_ms);
+  for (size_t i = 0; i < t->part_count; i++) {
+    if (!t->parts[i]) continue;
+    if (more) leat_buf_c(out, ", ");
+    if (watermark) leat_buf_c(out, i ? "late=" : "early=");
+    leat_flow_trigger_print(t->parts[i], out);
+    more = true;
   }
-  return LEAT_OK;
+  leat_buf_char(out, ')');
 }
 
-static leat_status read_parts(reader *r, const leat_yaml_node *node, parts_kind kind,
-                              leat_flow_trigger *out, int depth) {
-  static const char *const early_late[] = {"early", "late"}, *const main_last[] = {"main",
-                                                                                   "finally"};
-  size_t count = kind == ONE_PART ? 1 : kind == LIST_PARTS && node ? node->count : 2;
-  if (kind == LIST_PARTS && (!node || node->kind != LEAT_YAML_SEQUENCE))
-    return leat_flow_fail(r->t, node, r->err, "expected a list of triggers");
-  const leat_flow_trigger **parts = leat_arena_alloc(&r->flow->arena, (count + 1) * sizeof *parts);
-  if (!parts) return leat__oom(r->err, count);
-  out->parts = parts;
-  out->part_count = count;
-  if (kind == EARLY_LATE) return read_named(r, node, early_late, 2, parts, depth);
-  if (kind == MAIN_LAST) return read_named(r, node, main_last, 2, parts, depth);
-  if (kind == ONE_PART && !node) return leat_flow_fail(r->t, NULL, r->err, "repeatedly what?");
-  leat_status status = LEAT_OK;
-  for (size_t i = 0; !status && i < count; i++)
-    status = read_trigger(r, kind == ONE_PART ? node : node->items[i], &parts[i], depth + 1);
-  return status;
-}
-
-// "10s", or {delay: 10s, align_to: 1m, offset: 0s}.
-static leat_status read_delay(reader *r, const leat_yaml_node *node, leat_flow_trigger *out) {
-  if (!node || leat_yaml_is_null(node)) return LEAT_OK;
-  if (node->kind != LEAT_YAML_MAPPING)
-    return leat_flow_duration(r->t, node, &out->delay_ms, r->err);
-  static const char *const names[] = {"delay", "align_to", "offset"};
-  int64_t *to[] = {&out->delay_ms, &out->align_ms, &out->align_to};
-  for (size_t i = 0; i < node->count; i++) {
-    size_t k = 0;
-    while (k < 3 && !leat_str_eq(node->keys[i]->text, leat_str_of(names[k]))) k++;
-    if (k == 3)
-      return leat_flow_fail(r->t, node->keys[i], r->err, "expected delay, align_to or offset");
-    leat_status status = leat_flow_duration(r->t, node->items[i], to[k], r->err);
-    if (status) return status;
+void leat_flow_window_print(const leat_flow_window_fn *fn, leat_buf *out) {
+  switch (fn->kind) {
+    case LEAT_FLOW_GLOBAL: leat_buf_c(out, "the global window"); return;
+    case LEAT_FLOW_FIXED: leat_buf_fmt(out, "fixed windows of %" PRId64 " ms", fn->size_ms); break;
+    case LEAT_FLOW_SLIDING:
+      leat_buf_fmt(out, "sliding windows of %" PRId64 " ms every %" PRId64 " ms", fn->size_ms,
+                   fn->period_ms);
+      break;
+    case LEAT_FLOW_SESSIONS:
+      leat_buf_fmt(out, "sessions with a gap of %" PRId64 " ms", fn->size_ms);
+      return;
   }
-  return LEAT_OK;
+  if (fn->offset_ms) leat_buf_fmt(out, " from %" PRId64 " ms on", fn->offset_ms);
 }
 
-static leat_status read_trigger(reader *r, const leat_yaml_node *node,
-                                const leat_flow_trigger **out, int depth) {
-  leat_flow_trigger *trigger = leat_arena_alloc(&r->flow->arena, sizeof *trigger);
-  if (!trigger) return leat__oom(r->err, sizeof *trigger);
-  if (depth > 32) return leat_flow_fail(r->t, node, r->err, "triggers nested deeper than 32");
-  bool mapping = node->kind == LEAT_YAML_MAPPING && node->count == 1;
-  if (!mapping && node->kind != LEAT_YAML_SCALAR)
-    return leat_flow_fail(r->t, node, r->err,
-                          "expected a trigger: default, {after_count: 3}, {after_watermark: "
-                          "{early: ..., late: ...}}, ...");
-  leat_str name = mapping ? node->keys[0]->text : node->text;
-  const leat_yaml_node *value = mapping ? node->items[0] : NULL;
-  int k = 0;
-  while (k < TRIGGERS && !leat_str_eq(name, leat_str_of(triggers[k].name))) k++;
-  if (k == TRIGGERS) return unknown_trigger(r, node, name);
-  trigger->kind = triggers[k].kind;
-  *out = trigger;
-  switch (triggers[k].parts) {
-    case NO_PARTS: return LEAT_OK;
-    case COUNT:
-      if (!value) return leat_flow_fail(r->t, node, r->err, "after_count wants a number");
-      return leat_yaml_i64(r->t->yaml, value, &trigger->count, r->err);
-    case DELAY: return read_delay(r, value, trigger);
-    default: return read_parts(r, value, triggers[k].parts, trigger, depth);
+// --- Safety -------------------------------------------------------------------------------------
+bool leat_flow_trigger_may_finish(const leat_flow_trigger *t) {
+  bool any = false, all = true;
+  if (!t) return false;
+  switch (t->kind) {
+    case LEAT_FLOW_DEFAULT:
+    case LEAT_FLOW_ALWAYS:
+    case LEAT_FLOW_NEVER:
+    case LEAT_FLOW_REPEATEDLY: return false;
+    case LEAT_FLOW_AFTER_COUNT:
+    case LEAT_FLOW_AFTER_PROCESSING_TIME:
+    case LEAT_FLOW_AFTER_SYNCHRONIZED: return true;
+    case LEAT_FLOW_AFTER_WATERMARK: return !t->part_count || !t->parts[1];
+    default: break;
   }
-}
-
-// --- The rest -----------------------------------------------------------------------------------
-// The index of a word among those with bars between.
-static leat_status read_word(reader *r, const leat_yaml_node *node, const char *words, int *out) {
-  leat_str rest = leat_str_of(words);
-  for (int i = 0; rest.len; i++) {
-    leat_str word = leat_str_cut(&rest, '|');
-    if (node->kind == LEAT_YAML_SCALAR && leat_str_eq(node->text, word)) return *out = i, LEAT_OK;
+  for (size_t i = 0; i < t->part_count; i++) {
+    bool may = leat_flow_trigger_may_finish(t->parts[i]);
+    any |= may;
+    all &= may;
   }
-  return leat_flow_fail(r->t, node, r->err, "expected one of %s", words);
+  bool one_is_enough = t->kind == LEAT_FLOW_AFTER_ANY || t->kind == LEAT_FLOW_OR_FINALLY;
+  return one_is_enough ? any : all;
 }
 
-static leat_status read_durations(reader *r, const leat_yaml_node *node, leat_flow_strategy *s) {
-  bool sessions = s->window.kind == LEAT_FLOW_SESSIONS;
-  const struct {
-    const char *name;
-    int64_t *to;
-    bool wanted, allowed;
-  } all[] = {
-      {"size", &s->window.size_ms, s->window.kind && !sessions, s->window.kind && !sessions},
-      {"gap", &s->window.size_ms, sessions, sessions},
-      {"period", &s->window.period_ms, s->window.kind == LEAT_FLOW_SLIDING,
-       s->window.kind == LEAT_FLOW_SLIDING},
-      {"offset", &s->window.offset_ms, false, s->window.kind && !sessions},
-      {"allowed_lateness", &s->lateness_ms, false, true},
-  };
-  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-    const leat_yaml_node *value = leat_yaml_get(node, all[i].name);
-    if (!value && all[i].wanted)
-      return leat_flow_fail(r->t, node, r->err, "these windows want a %s", all[i].name);
-    if (value && !all[i].allowed)
-      return leat_flow_fail(r->t, value, r->err, "these windows have no %s", all[i].name);
-    leat_status status = value ? leat_flow_duration(r->t, value, all[i].to, r->err) : LEAT_OK;
-    if (status) return status;
+// One that ends with the window loses nothing when nothing later is allowed.
+static bool loses(const leat_flow_strategy *s) {
+  if (!leat_flow_trigger_may_finish(s->trigger)) return false;
+  return s->trigger->kind != LEAT_FLOW_AFTER_WATERMARK || s->lateness_ms;
+}
+
+leat_status leat_flow_strategy_check(const leat_flow_strategy *s, bool bounded, bool unsafe,
+                                     leat_error *err) {
+  bool by_default = !s->trigger || s->trigger->kind == LEAT_FLOW_DEFAULT;
+  if (!bounded && s->window.kind == LEAT_FLOW_GLOBAL && by_default)
+    return leat_error_set(err, LEAT_FAILED_PRECONDITION,
+                          "an unbounded collection in the global window would never be given out "
+                          "by the default trigger: put WindowInto before it, with other windows or "
+                          "a trigger");
+  if (unsafe || !loses(s)) return LEAT_OK;
+  leat_buf text = {0};
+  leat_flow_trigger_print(s->trigger, &text);
+  leat_error_set(err, LEAT_FAILED_PRECONDITION,
+                 "the trigger " LEAT_STR_FMT
+                 " may finish, and what comes after that is lost: wrap "
+                 "it in `repeatedly`, or set allow_unsafe_triggers",
+                 LEAT_STR_ARG(leat_buf_view(&text)));
+  leat_buf_deinit(&text);
+  return LEAT_FAILED_PRECONDITION;
+}
+
+static bool same_windows(const leat_flow_window_fn *a, const leat_flow_window_fn *b) {
+  if (a->kind != b->kind) return false;
+  switch (a->kind) {
+    case LEAT_FLOW_GLOBAL: return true;
+    case LEAT_FLOW_SESSIONS: return a->size_ms == b->size_ms;
+    case LEAT_FLOW_FIXED: return a->size_ms == b->size_ms && a->offset_ms == b->offset_ms;
+    case LEAT_FLOW_SLIDING:
+      return a->size_ms == b->size_ms && a->offset_ms == b->offset_ms &&
+             a->period_ms == b->period_ms;
   }
-  return LEAT_OK;
+  return false;
 }
 
-static leat_status read_words(reader *r, const leat_yaml_node *node, leat_flow_strategy *s) {
-  static const struct {
-    const char *name, *words;
-  } all[] = {{"accumulation_mode", "discarding|accumulating|retracting"},
-             {"timestamp_combiner", "end_of_window|earliest|latest"},
-             {"closing_behavior", "fire_if_nonempty|fire_always"},
-             {"on_time_behavior", "fire_always|fire_if_nonempty"}};
-  int found[4] = {0};
-  for (int i = 0; i < 4; i++) {
-    const leat_yaml_node *value = leat_yaml_get(node, all[i].name);
-    leat_status status = value ? read_word(r, value, all[i].words, &found[i]) : LEAT_OK;
-    if (status) return status;
-    if (i == 0 && found[0] == 2)
-      return leat_flow_fail(r->t, value, r->err,
-                            "retracting panes are not there, as in any runner of Beam's");
-  }
-  s->accumulating = found[0];
-  s->combiner = (leat_flow_combiner)found[1];
-  s->closing_always = found[2];
-  s->on_time_nonempty = found[3];
-  return LEAT_OK;
-}
-
-leat_status leat_flow_strategy_read(leat_flow *flow, const leat_flow_transform *t,
-                                    const leat_yaml_node *node, const leat_flow_strategy **out,
-                                    leat_error *err) {
-  reader r = {flow, t, err};
-  leat_flow_strategy *s = leat_arena_alloc(&flow->arena, sizeof *s);
-  const leat_yaml_node *type = node ? leat_yaml_get(node, "type") : NULL;
-  int kind;
-  if (!s) return leat__oom(err, sizeof *s);
-  if (!type) return leat_flow_fail(t, node, err, "windowing wants a type");
-  leat_status status = read_word(&r, type, "global|fixed|sliding|sessions", &kind);
-  s->window.kind = (leat_flow_window_kind)kind;
-  if (!status) status = read_durations(&r, node, s);
-  if (!status) status = read_words(&r, node, s);
-  const leat_yaml_node *trigger = leat_yaml_get(node, "trigger");
-  if (!status && trigger) status = read_trigger(&r, trigger, &s->trigger, 0);
-  if (status) return status;
-  // What the numbers must be is known where they are used.
-  leat_flow_trigger_plan plan = {0};
-  leat_error why = {0};
-  status = leat_flow_window_check(&s->window, &why);
-  if (!status && s->trigger) status = leat_flow_trigger_compile(s->trigger, &plan, &why);
-  leat_vec_deinit(&plan);
-  if (status == LEAT_INVALID_ARGUMENT) return leat_flow_fail(t, node, err, "%s", why.message);
-  if (status && err) *err = why;
-  return *out = s, status;
+leat_status leat_flow_strategy_match(const leat_flow_strategy *a, const leat_flow_strategy *b,
+                                     leat_error *err) {
+  if (same_windows(&a->window, &b->window)) return LEAT_OK;
+  leat_buf one = {0}, other = {0};
+  leat_flow_window_print(&a->window, &one);
+  leat_flow_window_print(&b->window, &other);
+  leat_error_set(err, LEAT_FAILED_PRECONDITION,
+                 "the inputs have " LEAT_STR_FMT " and " LEAT_STR_FMT
+                 ": rows meet in windows of one kind; put one WindowInto before each",
+                 LEAT_STR_ARG(leat_buf_view(&one)), LEAT_STR_ARG(leat_buf_view(&other)));
+  leat_buf_deinit(&one);
+  leat_buf_deinit(&other);
+  return LEAT_FAILED_PRECONDITION;
 }
 
 // --- Behind a grouping --------------------------------------------------------------------------
-static leat_flow_trigger *continued(leat_arena *arena, const leat_flow_trigger *from) {
-  leat_flow_trigger *to = leat_arena_alloc(arena, sizeof *to);
-  const leat_flow_trigger **parts = leat_arena_alloc(arena, (from->part_count + 1) * sizeof *parts);
-  if (!to || !parts) return NULL;
-  *to = *from;
-  to->parts = from->part_count ? parts : NULL;
-  for (size_t i = 0; i < from->part_count; i++)
-    if (from->parts[i] && !(parts[i] = continued(arena, from->parts[i]))) return NULL;
-  if (from->kind == LEAT_FLOW_AFTER_COUNT) to->count = 1;
-  if (from->kind == LEAT_FLOW_AFTER_PROCESSING_TIME)
-    *to = (leat_flow_trigger){.kind = LEAT_FLOW_AFTER_SYNCHRONIZED};
-  if (from->kind != LEAT_FLOW_AFTER_EACH) return to;
-  to->kind = LEAT_FLOW_AFTER_ANY;
-  leat_flow_trigger *again = leat_arena_alloc(arena, sizeof *again);
-  const leat_flow_trigger **one = leat_arena_alloc(arena, sizeof *one);
-  if (!again || !one) return NULL;
-  *one = to;
-  *again = (leat_flow_trigger){.kind = LEAT_FLOW_REPEATEDLY, .parts = one, .part_count = 1};
-  return again;
+static leat_flow_trigger *trigger_new(leat_arena *arena, leat_flow_trigger_kind kind,
+                                      size_t parts) {
+  leat_flow_trigger *t = leat_arena_alloc(arena, sizeof *t);
+  if (!t || !(t->parts = leat_arena_alloc(arena, (parts + 1) * sizeof *t->parts))) return NULL;
+  t->kind = kind;
+  t->part_count = parts;
+  return t;
 }
 
-leat_status leat_flow_strategy_behind(leat_flow *flow, const leat_flow_strategy *in,
-                                      const leat_flow_strategy **out, leat_error *err) {
-  leat_flow_strategy *s = leat_arena_alloc(&flow->arena, sizeof *s);
-  if (!s) return leat__oom(err, sizeof *s);
-  *s = *in;
-  s->merged = in->window.kind == LEAT_FLOW_SESSIONS;
-  if (in->trigger && !(s->trigger = continued(&flow->arena, in->trigger)))
-    return leat__oom(err, sizeof *s->trigger);
-  return *out = s, LEAT_OK;
+static const leat_flow_trigger *go_on(leat_arena *arena, const leat_flow_trigger *t);
+
+static const leat_flow_trigger *parts_go_on(leat_arena *arena, const leat_flow_trigger *t,
+                                            leat_flow_trigger_kind kind) {
+  leat_flow_trigger *to = trigger_new(arena, kind, t->part_count);
+  if (!to) return NULL;
+  const leat_flow_trigger **parts = (const leat_flow_trigger **)to->parts;
+  for (size_t i = 0; i < t->part_count; i++)
+    if (t->parts[i] && !(parts[i] = go_on(arena, t->parts[i]))) return NULL;
+  return to;
 }
 
-// --- WindowInto ---------------------------------------------------------------------------------
-static const char *const window_into_fields[] = {"windowing", NULL};
-
-static leat_status window_into_apply(leat_flow *flow, leat_flow_transform *t, leat_error *err) {
-  const leat_flow_strategy *strategy;
-  const leat_flow_collection *in = t->inputs.at[0];
-  const leat_yaml_node *node = t->config ? leat_yaml_get(t->config, "windowing") : NULL;
-  if (!node || node->kind != LEAT_YAML_MAPPING)
-    return leat_flow_fail(t, node, err, "expected windowing: {type: fixed, size: 10s}");
-  for (size_t i = 0; i < node->count; i++) {
-    bool known = false;
-    for (int k = 0; leat_flow_strategy_fields[k]; k++)
-      known |= leat_str_eq(node->keys[i]->text, leat_str_of(leat_flow_strategy_fields[k]));
-    if (!known)
-      return leat_flow_fail(t, node->keys[i], err, "windowing has no '" LEAT_STR_FMT "'",
-                            LEAT_STR_ARG(node->keys[i]->text));
+static const leat_flow_trigger *go_on(leat_arena *arena, const leat_flow_trigger *t) {
+  leat_flow_trigger *to;
+  switch (t->kind) {
+    case LEAT_FLOW_AFTER_COUNT:
+      if ((to = trigger_new(arena, t->kind, 0))) to->count = 1;
+      return to;
+    case LEAT_FLOW_AFTER_PROCESSING_TIME:
+      return trigger_new(arena, LEAT_FLOW_AFTER_SYNCHRONIZED, 0);
+    case LEAT_FLOW_AFTER_EACH:
+      if (!(to = trigger_new(arena, LEAT_FLOW_REPEATEDLY, 1))) return NULL;
+      ((const leat_flow_trigger **)to->parts)[0] = parts_go_on(arena, t, LEAT_FLOW_AFTER_ANY);
+      return to->parts[0] ? to : NULL;
+    default: return parts_go_on(arena, t, t->kind);
   }
-  leat_status status = leat_flow_strategy_read(flow, t, node, &strategy, err);
-  if (status) return status;
-  return leat_flow_add_output(flow, t, LEAT_STR(""), in->schema, strategy, in->bounded, NULL, err);
 }
 
-// From here on windows follow from the timestamps; panes go on.
-static leat_status window_into_batch(leat_flow_op *op, int input, const leat_flow_batch *batch,
-                                     leat_error *err) {
-  (void)input;
-  if (!batch->windows)
-    return leat_flow_emit(op, 0, leat_flow_batch_ref((leat_flow_batch *)batch), err);
-  leat_flow_batch *out = leat_flow_batch_again(batch);
-  if (out) out->windows = NULL;
-  return leat_flow_emit(op, 0, out, err);
+leat_flow_strategy *leat_flow_strategy_behind(leat_arena *arena, const leat_flow_strategy *before) {
+  leat_flow_strategy *s = leat_arena_copy(arena, before, sizeof *before);
+  if (!s) return NULL;
+  s->settled = true;
+  if (before->trigger && !(s->trigger = go_on(arena, before->trigger))) return NULL;
+  return s;
 }
-
-static void op_free(leat_flow_op *op) { leat__free(op); }
-
-static const leat_flow_op_class window_into_op = {.batch = window_into_batch, .free = op_free};
-
-static leat_status window_into_start(const leat_flow_transform *t, leat_flow_worker *worker,
-                                     leat_flow_op **out, leat_error *err) {
-  return leat_flow_op_new(sizeof(leat_flow_op), &window_into_op, t, worker, out, err);
-}
-
-const leat_flow_class leat_flow_window_into = {
-    .type = "WindowInto",
-    .urn = "beam:transform:window_into:v1",
-    .help = "Puts rows into windows: fixed, sliding, sessions or global",
-    .inputs_min = 1,
-    .inputs_max = 1,
-    .fields = window_into_fields,
-    .apply = window_into_apply,
-    .start = window_into_start};
-
-// --- Flatten ------------------------------------------------------------------------------------
-static leat_status flatten_apply(leat_flow *flow, leat_flow_transform *t, leat_error *err) {
-  const leat_flow_collection *first = t->inputs.at[0];
-  bool bounded = true;
-  for (size_t i = 0; i < t->inputs.count; i++) {
-    const leat_flow_collection *in = t->inputs.at[i];
-    bounded &= in->bounded;
-    if (!leat_flow_schema_eq(first->schema, in->schema)) {
-      leat_buf a = {.max = 300}, b = {.max = 300};
-      leat_flow_schema_print(first->schema, &a);
-      leat_flow_schema_print(in->schema, &b);
-      leat_status status = leat_flow_fail(t, NULL, err, "inputs of other schemas: %s and %s",
-                                          a.ptr ? a.ptr : "", b.ptr ? b.ptr : "");
-      return leat_buf_deinit(&a), leat_buf_deinit(&b), status;
-    }
-    if (memcmp(&first->strategy->window, &in->strategy->window, sizeof in->strategy->window))
-      return leat_flow_fail(t, NULL, err, "inputs with other windows");
-  }
-  return leat_flow_add_output(flow, t, LEAT_STR(""), first->schema, first->strategy, bounded, NULL,
-                              err);
-}
-
-static leat_status flatten_batch(leat_flow_op *op, int input, const leat_flow_batch *batch,
-                                 leat_error *err) {
-  (void)input;
-  return leat_flow_emit(op, 0, leat_flow_batch_ref((leat_flow_batch *)batch), err);
-}
-
-static const leat_flow_op_class flatten_op = {.batch = flatten_batch, .free = op_free};
-
-static leat_status flatten_start(const leat_flow_transform *t, leat_flow_worker *worker,
-                                 leat_flow_op **out, leat_error *err) {
-  return leat_flow_op_new(sizeof(leat_flow_op), &flatten_op, t, worker, out, err);
-}
-
-const leat_flow_class leat_flow_flatten = {.type = "Flatten",
-                                           .urn = "beam:transform:flatten:v1",
-                                           .help = "All rows of several collections as one",
-                                           .inputs_min = 1,
-                                           .inputs_max = -1,
-                                           .apply = flatten_apply,
-                                           .start = flatten_start};

@@ -1,28 +1,28 @@
-// Strategy: windows, triggers and lateness as pipeline.yaml says them.
+// Strategy: what of windows and triggers may be grouped, and what it is behind a grouping.
 // SPDX-License-Identifier: Apache-2.0
 #ifndef LEAT_FLOW_STRATEGY_H
 #define LEAT_FLOW_STRATEGY_H
 
-#include "flow/pipeline.h"
+#include "base/arena.h"
+#include "flow/group.h"
 
-// The fields that `windowing` has, ends with NULL.
-extern const char *const leat_flow_strategy_fields[];
+// "AfterWatermark(early=AfterCount(3))", the windows as "fixed windows of 10000 ms".
+void leat_flow_trigger_print(const leat_flow_trigger *trigger, leat_buf *out);
+void leat_flow_window_print(const leat_flow_window_fn *fn, leat_buf *out);
 
-// {type: fixed, size: 10s, trigger: {...}, ...} in the pipeline's arena; what it does not say is
-// Beam's default. The error names the place.
-leat_status leat_flow_strategy_read(leat_flow *flow, const leat_flow_transform *t,
-                                    const leat_yaml_node *node, const leat_flow_strategy **out,
-                                    leat_error *err);
-// That of what a grouping gives out: triggers go on as Beam's continuation triggers, sessions stay.
-leat_status leat_flow_strategy_behind(leat_flow *flow, const leat_flow_strategy *in,
-                                      const leat_flow_strategy **out, leat_error *err);
-extern const leat_flow_strategy leat_flow_global;  // the global window, Beam's defaults
+// Whether a window may close (so that what comes later is lost) before it is thrown away.
+bool leat_flow_trigger_may_finish(const leat_flow_trigger *trigger);  // NULL: the default
 
-// The window of a row whose batch has none: of fixed and global windows, the only one.
-static inline leat_flow_window leat_flow_window_of(const leat_flow_strategy *s, int64_t timestamp) {
-  leat_flow_window w = {LEAT_FLOW_TIME_MIN, LEAT_FLOW_GLOBAL_MAX + 1};
-  leat_flow_window_first(&s->window, timestamp, &w);
-  return w;
-}
+// FAILED_PRECONDITION, with what to do: an unbounded collection in the global window by the default
+// trigger, which would never be given out; a trigger that may finish before all has come, unless
+// `unsafe` (allow_unsafe_triggers).
+leat_status leat_flow_strategy_check(const leat_flow_strategy *strategy, bool bounded, bool unsafe,
+                                     leat_error *err);
+// FAILED_PRECONDITION: two collections that are to meet have other windows.
+leat_status leat_flow_strategy_match(const leat_flow_strategy *a, const leat_flow_strategy *b,
+                                     leat_error *err);
+
+// Behind a grouping: windows are settled, and panes go on as they come. NULL: no memory.
+leat_flow_strategy *leat_flow_strategy_behind(leat_arena *arena, const leat_flow_strategy *before);
 
 #endif
