@@ -1,5 +1,4 @@
-// Combine's fast path for fixed, sliding and global windows: panes of time, a row of accumulators
-// by key id in each.
+// Combine's fast path for fixed, sliding and global windows: accumulators by pane and key id.
 // SPDX-License-Identifier: Apache-2.0
 //
 //   time: | pane | pane | pane | pane |   a pane: gcd(size, period) long

@@ -6,7 +6,7 @@
 #include "flow/pipeline.h"
 
 // collect.c
-extern const leat_flow_class leat_flow_collect, leat_flow_write_to_null;
+extern const leat_flow_class leat_flow_collect, leat_flow_write_sorted, leat_flow_write_to_null;
 // combine.c
 extern const leat_flow_class leat_flow_combine;
 // create.c
