@@ -15,6 +15,8 @@ extern const leat_flow_class leat_flow_create;
 extern const leat_flow_class leat_flow_read_from_csv, leat_flow_read_from_text;
 // group_by_key.c
 extern const leat_flow_class leat_flow_group_by_key;
+// split_words.c
+extern const leat_flow_class leat_flow_split_words;
 // windowing.c
 extern const leat_flow_class leat_flow_window_into, leat_flow_flatten;
 
