@@ -8,35 +8,8 @@
 #define LEAT_FLOW_CODER_H
 
 #include "base/arena.h"
-#include "flow/pane.h"
-
-typedef enum leat_flow_kind {
-  LEAT_FLOW_NULL,           // an absent nullable
-  LEAT_FLOW_BOOL,           // flag
-  LEAT_FLOW_INT,            // num
-  LEAT_FLOW_DOUBLE,         // real
-  LEAT_FLOW_BYTES,          // bytes
-  LEAT_FLOW_STRING,         // bytes, UTF-8
-  LEAT_FLOW_KV,             // items: key, value
-  LEAT_FLOW_ITERABLE,       // items; flag: its length goes unsaid (blocks)
-  LEAT_FLOW_GLOBAL_WINDOW,  //
-  LEAT_FLOW_INTERVAL,       // num: end, exclusive (ms); more: its length (ms)
-  LEAT_FLOW_WINDOWED,       // items: value, windows (an iterable); num: timestamp (ms); pane
-  LEAT_FLOW_TIMER,  // items: key, tag, windows; flag: a cleared timer, else num: fires at, more:
-                    // holds the watermark at (ms); pane
-} leat_flow_kind;
-
-typedef struct leat_flow_value leat_flow_value;
-struct leat_flow_value {  // which fields count: see the kinds
-  leat_flow_kind kind;
-  bool flag;
-  int64_t num, more;
-  double real;
-  leat_str bytes;
-  leat_flow_pane pane;
-  leat_flow_value *items;
-  size_t count;
-};
+#include "leat/error.h"
+#include "leat/flow_value.h"
 
 typedef struct leat_flow_coder leat_flow_coder;
 
@@ -44,7 +17,7 @@ typedef struct leat_flow_coder_spec {
   leat_str urn;                         // "beam:coder:kv:v1"
   const leat_flow_coder *const *parts;  // component coders
   size_t count;                         // of parts
-  leat_str payload;  // param_windowed_value: a windowed value of bytes; else unused
+  leat_str payload;  // param_windowed_value: a windowed value of bytes; row: a Schema message
 } leat_flow_coder_spec;
 
 // UNIMPLEMENTED: a URN that is not known here, with the nearest one. INVALID_ARGUMENT: the wrong

@@ -3,8 +3,8 @@
 #ifndef LEAT_FLOW_WINDOW_H
 #define LEAT_FLOW_WINDOW_H
 
-#include "flow/pane.h"
 #include "leat/error.h"
+#include "leat/flow_value.h"
 
 typedef enum leat_flow_window_kind {
   LEAT_FLOW_GLOBAL,
@@ -19,10 +19,6 @@ typedef struct leat_flow_window_fn {  // zero: the global window
   int64_t period_ms;  // SLIDING: between starts, > 0 and at least size / 65,536
   int64_t offset_ms;  // FIXED, SLIDING: of the starts from 0, any
 } leat_flow_window_fn;
-
-typedef struct leat_flow_window {
-  int64_t start, end;  // ms, end exclusive, never beyond the global window's
-} leat_flow_window;
 
 // INVALID_ARGUMENT names the field that is out of bounds.
 leat_status leat_flow_window_check(const leat_flow_window_fn *fn, leat_error *err);

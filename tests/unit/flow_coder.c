@@ -145,6 +145,63 @@ static void damage_is_refused(void) {
   CHECK(leat_flow_decode(varint, &rest, false, &arena, &v, &err) == LEAT_DATA_LOSS);
 }
 
+static leat_status row_coder(leat_str schema, const leat_flow_coder **out, leat_error *err) {
+  leat_flow_coder_spec spec = {.urn = LEAT_STR("beam:coder:row:v1"), .payload = schema};
+  return leat_flow_coder_new(&arena, &spec, out, err);
+}
+
+// a: int64, b: nullable int32, written b first
+#define SCHEMA                         \
+  "\n\x09\n\x01"                       \
+  "a\x1a\x02\x10\x04(\x01\n\x09\n\x01" \
+  "b\x1a\x04\x08\x01\x10\x03 \x01"
+
+static void damaged_rows_are_refused(void) {
+  static const leat_str rows[] = {
+      BYTES("\x03\x00\x01\x01\x01"),              // more fields than the schema
+      BYTES("\x02\x01\x02\x01"),                  // a is null
+      BYTES("\x01\x00\x01"),                      // a is missing
+      BYTES("\x02\x05\x00"),                      // null bits cut short
+      BYTES("\x02\x00\x80\x80\x80\x80\x10\x01"),  // b has 33 bits
+      BYTES("\x02\x00\x01"),                      // a is cut off
+  };
+  const leat_flow_coder *c;
+  leat_error err;
+  leat_flow_value v;
+  CHECK_OK(row_coder(BYTES(SCHEMA), &c, &err));
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    leat_str rest = rows[i];
+    CHECK_MSG(leat_flow_decode(c, &rest, true, &arena, &v, &err) == LEAT_DATA_LOSS, "row %zu", i);
+  }
+  v = read(c, BYTES("\x02\x01\x01\x07"), true, 0);
+  CHECK(v.items[0].num == 7 && v.items[1].kind == LEAT_FLOW_NULL);
+  written_back(c, &v, true, BYTES("\x02\x01\x01\x07"));
+  v.items[0].kind = LEAT_FLOW_NULL;
+  leat_buf out = {0};
+  CHECK(leat_flow_encode(c, &v, true, &out, &err) == LEAT_INVALID_ARGUMENT);
+  CHECK_STR(err.message, "field 0 is null, and may not be");
+  leat_buf_deinit(&out);
+}
+
+static void damaged_schemas_are_refused(void) {
+  static const leat_str schemas[] = {
+      BYTES("\n\x05\n\x01"
+            "a"),  // cut short
+      BYTES("\n\x03\n\x01"
+            "a"),  // a field without a type
+      BYTES("\n\x07\n\x01"
+            "a\x1a\x02\x10\x0a"),  // no such atomic type
+      BYTES("\n\x09\n\x01"
+            "a\x1a\x02\x10\x04(\x01 \x01"),  // a position out of bounds
+      BYTES("\n\x0b\n\x01"
+            "a\x1a\x06:\x04\n\x02xx"),  // a logical type of nothing
+  };
+  const leat_flow_coder *c;
+  leat_error err;
+  for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++)
+    CHECK_MSG(row_coder(schemas[i], &c, &err) == LEAT_INVALID_ARGUMENT, "schema %zu", i);
+}
+
 static void wrong_values_and_coders_are_refused(void) {
   const leat_flow_coder *out, *varint = coder("varint", NULL, NULL);
   leat_error err;
@@ -181,6 +238,8 @@ int main(int argc, char **argv) {
       {"pane_indices_take_their_shortest_form", pane_indices_take_their_shortest_form},
       {"long_lists_of_small_items_are_read", long_lists_of_small_items_are_read},
       {"damage_is_refused", damage_is_refused},
+      {"damaged_rows_are_refused", damaged_rows_are_refused},
+      {"damaged_schemas_are_refused", damaged_schemas_are_refused},
       {"wrong_values_and_coders_are_refused", wrong_values_and_coders_are_refused},
   };
   int rc = test_main(argc, argv, tests, sizeof tests / sizeof *tests);
