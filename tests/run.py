@@ -34,6 +34,7 @@ def shelves(build):
         "registry.py",
         "flow.py",
         "flow_paths.py",
+        "flow_expr.py",
         "registry_kill.py",
         "mlengine.py",
         "net.py",
