@@ -157,6 +157,25 @@ static leat_status put_results(leat_flow_op *op, const leat_flow_output *pane, l
   return leat__free(accs), status;
 }
 
+// The plan of a worker's own part: the same with the number of rows behind, which is a part, too.
+static leat_status lift(leat_flow *flow, plan *p, leat_error *err) {
+  if (!p->compact || p->count == MOST) return LEAT_OK;
+  plan *own = leat_arena_copy(&flow->arena, p, sizeof *p);
+  leat_flow_schema *out = leat_arena_alloc(&flow->arena, sizeof *out);
+  int count = p->grouping.out->count;
+  leat_flow_field *fields = leat_arena_alloc(&flow->arena, (size_t)(count + 1) * sizeof *fields);
+  if (!own || !out || !fields) return leat__oom(err, sizeof *own);
+  memcpy(fields, p->grouping.out->fields, (size_t)count * sizeof *fields);
+  fields[count] = (leat_flow_field){.name = LEAT_STR("rows"), .type = LEAT_FLOW_TYPE_INT64};
+  *out = (leat_flow_schema){fields, count + 1};
+  own->grouping.out = out;
+  own->parts[own->count++] = (part){.fn = leat_flow_combine_find(LEAT_STR("count")),
+                                    .value = -1,
+                                    .field = -1,
+                                    .kind = LEAT_FLOW_PART_COUNT};
+  return p->lifted = own, LEAT_OK;
+}
+
 static leat_status combine_apply(leat_flow *flow, leat_flow_transform *t, leat_error *err) {
   plan *p = t->plan = leat_arena_alloc(&flow->arena, sizeof *p);
   const leat_yaml_node *combine = t->config ? leat_yaml_get(t->config, "combine") : NULL;
@@ -170,6 +189,7 @@ static leat_status combine_apply(leat_flow *flow, leat_flow_transform *t, leat_e
       leat_flow_grouping_read(flow, t, (int)combine->count, &p->grouping, &fields, err);
   if (!status) status = read_parts(flow, t, p, combine, fields, err);
   p->grouping.put = put_results;
+  if (!status) status = lift(flow, p, err);
   return status ? status : leat_flow_grouping_done(flow, t, &p->grouping, err);
 }
 

@@ -116,6 +116,10 @@ static int64_t count_of(const char *acc) {
   return ((const leat_flow_acc *)(const void *)acc)->rows;
 }
 
+static leat_status give(leat_flow_fast_op *f, leat_flow_batch *batch, leat_error *err) {
+  return f->give ? f->give(f->context, batch, err) : leat_flow_emit(&f->op, 0, batch, err);
+}
+
 // Where some part or the key is not simple: value by value.
 static leat_status row_result(leat_flow_fast_op *f, int32_t id, const char *acc,
                               leat_flow_window window, leat_error *err) {
@@ -144,7 +148,7 @@ static leat_status row_result(leat_flow_fast_op *f, int32_t id, const char *acc,
   int64_t end = leat_flow_window_max(window);
   if (!status) status = leat_flow_rows_end(f->rows, end, &window, f->panes, err);
   if (status || leat_flow_rows_count(f->rows) < LEAT_FLOW_BATCH_ROWS) return status;
-  return leat_flow_emit(&f->op, 0, leat_flow_rows_take(f->rows), err);
+  return give(f, leat_flow_rows_take(f->rows), err);
 }
 
 static bool start_batch(leat_flow_fast_op *f) {
@@ -177,9 +181,8 @@ leat_status leat_flow_fast_flush(leat_flow_fast_op *f, leat_error *err) {
   leat_status status = LEAT_OK;
   leat_flow_batch *out = f->out;
   f->out = NULL;
-  if (out) status = leat_flow_emit(&f->op, 0, out, err);
-  if (!status && leat_flow_rows_count(f->rows))
-    status = leat_flow_emit(&f->op, 0, leat_flow_rows_take(f->rows), err);
+  if (out) status = give(f, out, err);
+  if (!status && leat_flow_rows_count(f->rows)) status = give(f, leat_flow_rows_take(f->rows), err);
   return status;
 }
 

@@ -28,14 +28,18 @@ typedef struct leat_flow_part {  // one result
   size_t fast_at;  // of its accumulator on the fast paths
 } leat_flow_part;
 
-typedef struct leat_flow_combine_plan {
+typedef struct leat_flow_combine_plan leat_flow_combine_plan;
+struct leat_flow_combine_plan {
   leat_flow_grouping grouping;
   leat_flow_part parts[LEAT_FLOW_PARTS];
   int count;
   size_t bytes;   // of all accumulators on the general path
   size_t stride;  // on the fast paths
   bool compact;   // no part is ANY
-} leat_flow_combine_plan;
+  // Compact: what a worker makes of its own rows before they are exchanged. The keys, the parts,
+  // and how many rows they are of.
+  const leat_flow_combine_plan *lifted;
+};
 
 typedef struct leat_flow_acc {  // at the start of each accumulator
   int64_t rows;
@@ -55,6 +59,9 @@ typedef struct leat_flow_fast_op {
   size_t out_cap;
   leat_flow_pane *panes;  // LEAT_FLOW_BATCH_ROWS alike, in `shared`
   leat_flow_block *shared;
+  // Where results go; the default: the op's users.
+  leat_status (*give)(void *context, leat_flow_batch *batch, leat_error *err);
+  void *context;
 } leat_flow_fast_op;
 
 leat_status leat_flow_fast_init(leat_flow_fast_op *f, const leat_flow_combine_plan *plan,

@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+enum { TRIAL = 200000, WORTH = 6 };  // rows before lifting is judged; rows for one that is sent
+
 typedef struct pane {
   int64_t number;  // covers [number * length, + length) from the offset on
   char *accs;      // by key id
@@ -17,17 +19,22 @@ typedef struct pane {
   LEAT_VEC(int32_t) touched;
 } pane;
 
-typedef struct panes_op {
+typedef struct panes_op panes_op;
+struct panes_op {
   leat_flow_fast_op fast;
   leat_flow_window_fn fn;
   int64_t length;         // of a pane; 0: the global window
   LEAT_VEC(pane *) live;  // in order of time
   LEAT_VEC(pane *) spare;
-  pane *window;           // sliding: the window being made
-  int64_t next_start;     // sliding: of the first window that has not been given out
-  bool started, running;  // running: `window` holds the one before next_start
-  pane *last;             // looked up last
-} panes_op;
+  pane *window;         // sliding: the window being made
+  int64_t next_start;   // sliding: of the first window that has not been given out
+  int64_t done;         // sliding: windows that end up to here have been given out
+  bool running;         // `window` holds the one before next_start
+  pane *last;           // looked up last
+  panes_op *own;        // lifting: this worker's own rows, in panes of the same length
+  bool lenient;         // of such a one: what is late is for the receiver to judge
+  int64_t taken, sent;  // of such a one: rows
+};
 
 // --- Panes --------------------------------------------------------------------------------------
 static void pane_free(const leat_flow_combine_plan *p, pane *x) {
@@ -97,21 +104,25 @@ static void empty_window(panes_op *o) {
 }
 
 // --- Rows ---------------------------------------------------------------------------------------
-// Counts the windows of a row that have been given out; true: all of them.
-static bool is_late(panes_op *o, int64_t ts) {
+// Counts the windows of a row that have been given out; true: all of them. `rows`: that it stands
+// for.
+static bool is_late(panes_op *o, int64_t ts, int64_t rows) {
   leat_flow_window w;
   bool open = false;
   bool more = leat_flow_window_first(&o->fn, ts, &w);
   for (; more; more = leat_flow_window_next(&o->fn, ts, &w)) {
     bool late = o->fast.op.input_watermark > leat_flow_window_max(w);
-    if (late) leat_flow_count(&o->fast.op.counts.dropped_late, 1);
+    if (late) leat_flow_count(&o->fast.op.counts.dropped_late, rows);
     open |= !late;
   }
   return !open;
 }
 
-static bool touch(panes_op *o, pane *x, int32_t id, char *acc) {
-  if (((leat_flow_acc *)(void *)acc)->rows++) return true;
+static inline bool touch(panes_op *o, pane *x, int32_t id, char *acc, int64_t rows) {
+  leat_flow_acc *head = (leat_flow_acc *)(void *)acc;
+  bool known = head->rows;
+  head->rows += rows;
+  if (known) return true;
   o->fast.keys.keys.at[id].uses++;
   return leat_vec_push(&x->touched, id);
 }
@@ -123,15 +134,12 @@ static void distrust(panes_op *o, const pane *x) {
   if (o->running && pane_start(o, x) < end) empty_window(o);
 }
 
-static leat_status panes_batch(leat_flow_op *op, int input, const leat_flow_batch *batch,
-                               leat_error *err) {
-  panes_op *o = (panes_op *)op;
+// Accumulators of the rows of a batch, each made if it is new.
+static leat_status choose(panes_op *o, const leat_flow_batch *batch, const int64_t *rows,
+                          leat_error *err) {
   leat_flow_fast_op *f = &o->fast;
   size_t stride = f->plan->stride;
-  int64_t open = op->input_watermark;  // no window of a later row has been given out
-  (void)input;
-  leat_status status = leat_flow_keys_find(&f->keys, batch, f->ids, err);
-  if (status) return status;
+  int64_t open = o->lenient ? INT64_MIN : f->op.input_watermark;  // later rows are in open windows
   pane *last = o->last;
   int64_t from = last ? pane_start(o, last) : 0, to = last ? from + o->length : 0;
   if (last && !pane_room(o, last)) return leat__oom(err, stride);
@@ -139,7 +147,7 @@ static leat_status panes_batch(leat_flow_op *op, int input, const leat_flow_batc
   for (int i = 0; i < batch->rows; i++) {
     int64_t ts = batch->timestamps[i];
     f->accs[i] = f->nowhere;
-    if (ts < open && is_late(o, ts)) continue;
+    if (ts < open && is_late(o, ts, rows ? rows[i] : 1)) continue;
     if (!last || (o->length && (ts < from || ts >= to))) {
       last = pane_find(o, o->length ? floor_div(ts - o->fn.offset_ms, o->length) : 0);
       if (!last || !pane_room(o, last)) return leat__oom(err, stride);
@@ -147,17 +155,57 @@ static leat_status panes_batch(leat_flow_op *op, int input, const leat_flow_batc
       distrust(o, last);
     }
     f->accs[i] = last->accs + (size_t)f->ids[i] * stride;
-    if (!touch(o, last, f->ids[i], f->accs[i])) return leat__oom(err, stride);
+    if (!touch(o, last, f->ids[i], f->accs[i], rows ? rows[i] : 1)) return leat__oom(err, stride);
   }
   o->last = last;
-  status = leat_flow_fast_add(f, batch, err);
+  return LEAT_OK;
+}
+
+// A key all of whose rows were dropped is of no use.
+static void forget_dropped(panes_op *o, const leat_flow_batch *batch) {
+  leat_flow_fast_op *f = &o->fast;
   leat_flow_fast_clear(f->plan, f->nowhere);
-  // A key all of whose rows were dropped is of no use.
   for (int i = 0; i < batch->rows; i++)
     if (f->accs[i] == f->nowhere && f->keys.keys.at[f->ids[i]].len &&
         !f->keys.keys.at[f->ids[i]].uses)
       leat_flow_keys_forget(&f->keys, f->ids[i]);
+}
+
+static leat_status take(panes_op *o, const leat_flow_batch *batch, leat_error *err) {
+  leat_flow_fast_op *f = &o->fast;
+  leat_status status = leat_flow_keys_find(&f->keys, batch, f->ids, err);
+  if (!status) status = choose(o, batch, NULL, err);
+  if (!status) status = leat_flow_fast_add(f, batch, err);
+  if (!status) forget_dropped(o, batch);
   return status;
+}
+
+// What workers made of their own rows.
+static leat_status take_lifted(panes_op *o, const leat_flow_batch *batch, leat_error *err) {
+  leat_flow_fast_op *f = &o->fast;
+  const leat_flow_combine_plan *p = f->plan;
+  const int64_t *rows = batch->columns[batch->schema->count - 1].values;
+  const int *raw = f->keys.fields;
+  f->keys.fields = p->grouping.all_keys;
+  leat_status status = leat_flow_keys_find(&f->keys, batch, f->ids, err);
+  f->keys.fields = raw;
+  if (!status) status = choose(o, batch, rows, err);
+  for (int k = 0; !status && k < p->count; k++) {
+    const int64_t *sums = batch->columns[p->grouping.key_count + k].values;
+    size_t at = p->parts[k].fast_at;
+    if (p->parts[k].kind != LEAT_FLOW_PART_SUM) continue;
+    for (int i = 0; i < batch->rows; i++) *(__int128 *)(void *)(f->accs[i] + at) += sums[i];
+  }
+  if (!status) forget_dropped(o, batch);
+  return status;
+}
+
+static leat_status panes_batch(leat_flow_op *op, int input, const leat_flow_batch *batch,
+                               leat_error *err) {
+  panes_op *o = (panes_op *)op;
+  (void)input;
+  if (o->own && batch->schema == o->own->fast.plan->grouping.out) return take_lifted(o, batch, err);
+  return take(o, batch, err);
 }
 
 // --- Windows ------------------------------------------------------------------------------------
@@ -266,17 +314,25 @@ static int64_t first_window(const panes_op *o, int64_t ts) {
   return first.start;
 }
 
+// The start of the first window that is not empty and has not been given out.
+static int64_t first_to_come(const panes_op *o) {
+  int64_t start = first_window(o, pane_start(o, o->live.at[0])), period = o->fn.period_ms;
+  int64_t behind = o->done - (start + o->fn.size_ms);  // >= 0: it has been
+  if (behind >= 0) start += (behind / period + 1) * period;
+  return o->running ? o->next_start : start;
+}
+
 static leat_status end_sliding(panes_op *o, int64_t to, leat_error *err) {
   leat_status status = LEAT_OK;
   while (!status && o->live.count) {
-    int64_t first = first_window(o, pane_start(o, o->live.at[0]));
-    if (!o->started || (o->next_start < first && !o->running)) o->next_start = first;
-    o->started = true;
+    o->next_start = first_to_come(o);
     if (to < o->next_start + o->fn.size_ms) break;
     status = end_window(o, o->next_start, err);
+    o->done = o->next_start + o->fn.size_ms;
     o->next_start += o->fn.period_ms;
     drop_panes(o);
   }
+  o->done = to;
   // Nothing is left that would have to leave the window.
   if (!o->live.count && o->running) empty_window(o);
   return status;
@@ -285,11 +341,7 @@ static leat_status end_sliding(panes_op *o, int64_t to, leat_error *err) {
 static int64_t first_end(panes_op *o) {  // that is to come
   leat_flow_window w;
   if (!o->live.count) return LEAT_FLOW_TIME_MAX;
-  if (o->fn.kind == LEAT_FLOW_SLIDING) {
-    int64_t first = first_window(o, pane_start(o, o->live.at[0]));
-    if (o->started && first < o->next_start) first = o->next_start;
-    return first + o->fn.size_ms - 1;
-  }
+  if (o->fn.kind == LEAT_FLOW_SLIDING) return first_to_come(o) + o->fn.size_ms - 1;
   leat_flow_window_first(&o->fn, o->length ? pane_start(o, o->live.at[0]) : 0, &w);
   return leat_flow_window_max(w);
 }
@@ -302,6 +354,45 @@ static leat_status panes_watermark(leat_flow_op *op, int64_t to, leat_error *err
   return status;
 }
 
+// --- Lifting ------------------------------------------------------------------------------------
+static leat_status send(void *context, leat_flow_batch *batch, leat_error *err) {
+  panes_op *o = context;
+  if (batch) o->own->sent += batch->rows;
+  if (batch) batch->windows = NULL, batch->panes = NULL;  // the receiver finds them as for any row
+  return leat_flow_send(&o->fast.op, batch, err);
+}
+
+static leat_status panes_lift(leat_flow_op *op, int input, const leat_flow_batch *batch,
+                              leat_error *err) {
+  (void)input;
+  panes_op *own = ((panes_op *)op)->own;
+  own->taken += batch->rows;
+  return take(own, batch, err);
+}
+
+static leat_status panes_lifted(leat_flow_op *op, int64_t mark, leat_error *err) {
+  panes_op *own = ((panes_op *)op)->own;
+  leat_status status = end_fixed(own, mark, err);
+  if (status || own->taken < TRIAL || own->taken >= WORTH * own->sent) return status;
+  op->lifts = false;  // so few rows are saved that they had better be exchanged one by one
+  return end_fixed(own, LEAT_FLOW_TIME_MAX, err);
+}
+
+static leat_status start_own(panes_op *o, const leat_flow_combine_plan *p, leat_error *err) {
+  panes_op *own = o->own = leat__calloc(1, sizeof *own);
+  if (!own) return leat__oom(err, sizeof *own);
+  own->fn = (leat_flow_window_fn){.kind = o->length ? LEAT_FLOW_FIXED : LEAT_FLOW_GLOBAL,
+                                  .size_ms = o->length,
+                                  .offset_ms = o->fn.offset_ms};
+  own->length = o->length;
+  own->lenient = true;
+  own->fast.plan = p->lifted;
+  own->fast.give = send;
+  own->fast.context = o;
+  o->fast.op.lifts = true;
+  return leat_flow_fast_init(&own->fast, p->lifted, err);
+}
+
 static leat_status panes_finish_bundle(leat_flow_op *op, leat_error *err) {
   (void)err;
   op->hold = first_end((panes_op *)op);
@@ -311,6 +402,7 @@ static leat_status panes_finish_bundle(leat_flow_op *op, leat_error *err) {
 static void panes_free(leat_flow_op *op) {
   panes_op *o = (panes_op *)op;
   const leat_flow_combine_plan *p = o->fast.plan;
+  if (o->own) panes_free(&o->own->fast.op);
   for (size_t i = 0; i < o->live.count; i++) pane_free(p, o->live.at[i]);
   for (size_t i = 0; i < o->spare.count; i++) pane_free(p, o->spare.at[i]);
   pane_free(p, o->window);
@@ -323,6 +415,8 @@ static void panes_free(leat_flow_op *op) {
 static const leat_flow_op_class panes_class = {.batch = panes_batch,
                                                .watermark = panes_watermark,
                                                .finish_bundle = panes_finish_bundle,
+                                               .lift = panes_lift,
+                                               .lifted = panes_lifted,
                                                .free = panes_free};
 
 static int64_t gcd(int64_t a, int64_t b) {
@@ -337,10 +431,13 @@ leat_status leat_flow_combine_panes_start(const leat_flow_combine_plan *p,
   if (status) return status;
   panes_op *o = (panes_op *)*out;
   o->fn = p->grouping.strategy->window;
+  o->done = LEAT_FLOW_TIME_MIN;
   if (o->fn.kind == LEAT_FLOW_FIXED) o->length = o->fn.size_ms;
   if (o->fn.kind == LEAT_FLOW_SLIDING) o->length = gcd(o->fn.size_ms, o->fn.period_ms);
   o->fast.plan = p;
   o->window = leat__calloc(1, sizeof *o->window);
   if (!o->window) return leat__oom(err, sizeof *o->window);
-  return leat_flow_fast_init(&o->fast, p, err);
+  status = leat_flow_fast_init(&o->fast, p, err);
+  if (!status && worker->count > 1 && p->lifted) status = start_own(o, p, err);
+  return status;
 }

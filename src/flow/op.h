@@ -25,6 +25,11 @@ typedef struct leat_flow_op_class {
   // LEAT_FLOW_TIME_MAX: the end. *wait_ms: nothing is to be had before (0: ask again at once).
   leat_status (*read)(leat_flow_op *op, int64_t *watermark, int64_t *wait_ms, leat_error *err);
   leat_status (*finish)(leat_flow_op *op, leat_error *err);  // a sink makes its files whole
+  // Lifting: where rows would be exchanged, they go to `lift` instead, in the worker that has them.
+  // What it makes of them it sends on by leat_flow_send, when `lifted` says how far this worker's
+  // input has come. NULL, or op->lifts is not set: rows are exchanged one by one.
+  leat_status (*lift)(leat_flow_op *op, int input, const leat_flow_batch *batch, leat_error *err);
+  leat_status (*lifted)(leat_flow_op *op, int64_t mark, leat_error *err);
   void (*free)(leat_flow_op *op);
 } leat_flow_op_class;
 
@@ -40,6 +45,7 @@ struct leat_flow_op {  // the first member of each kind of op
       hold;  // the output watermark stays at or before it; `start` sets LEAT_FLOW_TIME_MAX: none
   int64_t input_watermark, output_watermark;  // the runner's
   leat_flow_counts counts;
+  bool lifts;
 };
 
 struct leat_flow_worker {
@@ -55,6 +61,10 @@ struct leat_flow_worker {
 // Gives a batch to all users of an output (index of transform->outputs); takes the caller's
 // reference. Empty batches end here. NULL is a batch that found no memory.
 leat_status leat_flow_emit(leat_flow_op *op, int output, leat_flow_batch *batch, leat_error *err);
+
+// To the op's instances in all workers, by the first `key_count` fields of its schema. Takes the
+// caller's reference.
+leat_status leat_flow_send(leat_flow_op *op, leat_flow_batch *batch, leat_error *err);
 
 // What each class's `start` calls: the op of `bytes` zeroed but for its head.
 leat_status leat_flow_op_new(size_t bytes, const leat_flow_op_class *class,

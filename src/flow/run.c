@@ -27,7 +27,6 @@ typedef struct state {  // of one worker
   LEAT_VEC(leat_flow_op *) order;  // all ops, in the pipeline's order
   LEAT_VEC(source) sources;
   int64_t **marks;  // by transform: [input * workers + sender], NULL: not exchanged
-  int64_t *said;    // by transform: own input watermark as told to others
   uint64_t *hashes;
   int32_t *picked;
   leat_status status;
@@ -98,30 +97,44 @@ static leat_status send_part(state *s, const leat_flow_user *user, leat_flow_bat
 }
 
 // Windows that follow from the timestamp are found by the receiver as well as here.
+static leat_status send_parts(state *s, const leat_flow_user *user, const leat_flow_batch *batch,
+                              const int *keys, leat_error *err) {
+  int count = 0, workers = s->worker.count, key_count = user->transform->key_count;
+  if (batch->rows > LEAT_FLOW_BATCH_ROWS)
+    return leat_error_set(err, LEAT_INTERNAL, "a batch of %d rows", batch->rows);
+  for (int to = 0; to < workers && count < batch->rows; to++) {
+    // Hashed again each time: what was just called may have used the arrays for batches of its own.
+    leat_flow_hash_rows(batch, keys, key_count, s->hashes);
+    count = 0;
+    for (int i = 0; i < batch->rows; i++)
+      if ((int)((s->hashes[i] >> 32) * (uint64_t)workers >> 32) == to) s->picked[count++] = i;
+    if (!count) continue;
+    leat_flow_batch *part = count == batch->rows ? leat_flow_batch_ref((leat_flow_batch *)batch)
+                                                 : leat_flow_batch_take(batch, s->picked, count);
+    leat_status status = send_part(s, user, part, to, err);
+    if (status) return status;
+  }
+  return LEAT_OK;
+}
+
 static leat_status exchange(state *s, const leat_flow_user *user, const leat_flow_batch *batch,
                             leat_error *err) {
   const leat_flow_transform *t = user->transform;
+  leat_flow_op *op = s->worker.ops[t->id];
   if (t->class->whole)
     return send_part(s, user, leat_flow_batch_ref((leat_flow_batch *)batch), 0, err);
-  if (batch->rows > LEAT_FLOW_BATCH_ROWS)
-    return leat_error_set(err, LEAT_INTERNAL, "a batch of %d rows", batch->rows);
-  leat_flow_hash_rows(batch, t->key_fields[user->input], t->key_count, s->hashes);
-  for (int to = 0; to < s->worker.count; to++) {
-    int count = 0;
-    for (int i = 0; i < batch->rows; i++)
-      if ((int)((s->hashes[i] >> 32) * (uint64_t)s->worker.count >> 32) == to)
-        s->picked[count++] = i;
-    if (!count) continue;
-    leat_status status =
-        count == batch->rows
-            ? send_part(s, user, leat_flow_batch_ref((leat_flow_batch *)batch), to, err)
-            : send_part(s, user, leat_flow_batch_take(batch, s->picked, count), to, err);
-    if (status) return status;
-    if (count == batch->rows) break;
-    // What was just called may have used the arrays for batches of its own.
-    leat_flow_hash_rows(batch, t->key_fields[user->input], t->key_count, s->hashes);
-  }
-  return LEAT_OK;
+  if (op->lifts) return named(&s->worker, t, op->class->lift(op, user->input, batch, err), err);
+  return send_parts(s, user, batch, t->key_fields[user->input], err);
+}
+
+leat_status leat_flow_send(leat_flow_op *op, leat_flow_batch *batch, leat_error *err) {
+  if (!batch) return leat__oom(err, sizeof *batch);
+  state *s = &op->worker->run->states[op->worker->index];
+  int keys[64];
+  for (int i = 0; i < 64; i++) keys[i] = i;
+  leat_flow_user user = {(leat_flow_transform *)op->transform, 0};
+  leat_status status = send_parts(s, &user, batch, keys, err);
+  return leat_flow_batch_unref(batch), status;
 }
 
 leat_status leat_flow_emit(leat_flow_op *op, int output, leat_flow_batch *batch, leat_error *err) {
@@ -170,6 +183,11 @@ static leat_status tell_others(state *s, const leat_flow_transform *t, leat_erro
             *mine = &s->marks[t->id][(int)i * s->worker.count + s->worker.index];
     if (mark <= *mine) continue;
     *mine = mark;
+    leat_flow_op *op = s->worker.ops[t->id];
+    if (op && op->lifts) {
+      leat_status status = named(&s->worker, t, op->class->lifted(op, mark, err), err);
+      if (status) return status;
+    }
     for (int to = 0; to < s->worker.count; to++) {
       if (to == s->worker.index || (t->class->whole && to)) continue;
       leat_flow_message m = {.transform = t->id, .input = (int)i, .watermark = mark};
