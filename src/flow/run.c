@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { IDLE_MS = 50, AHEAD = 8 };  // most batches of a bundle
+enum { IDLE_MS = 50, MOST_WORKERS = 64 };
 
 typedef struct source {
   leat_flow_op *op;
@@ -28,7 +28,6 @@ typedef struct state {  // of one worker
   LEAT_VEC(source) sources;
   int64_t **marks;  // by transform: [input * workers + sender], NULL: not exchanged
   uint64_t *hashes;
-  int32_t *picked;
   leat_status status;
   leat_error err;
   pthread_t thread;
@@ -96,21 +95,26 @@ static leat_status send_part(state *s, const leat_flow_user *user, leat_flow_bat
   return leat_flow_exchange_send(s->worker.run->exchange, s->worker.index, to, m, err);
 }
 
-// Windows that follow from the timestamp are found by the receiver as well as here.
+// Windows that follow from the timestamp are found by the receiver as well as here. The order is on
+// the stack, as what is called here may come to send batches of its own.
 static leat_status send_parts(state *s, const leat_flow_user *user, const leat_flow_batch *batch,
                               const int *keys, leat_error *err) {
-  int count = 0, workers = s->worker.count, key_count = user->transform->key_count;
+  int32_t order[LEAT_FLOW_BATCH_ROWS];
+  int ends[MOST_WORKERS + 1] = {0}, workers = s->worker.count;
   if (batch->rows > LEAT_FLOW_BATCH_ROWS)
     return leat_error_set(err, LEAT_INTERNAL, "a batch of %d rows", batch->rows);
-  for (int to = 0; to < workers && count < batch->rows; to++) {
-    // Hashed again each time: what was just called may have used the arrays for batches of its own.
-    leat_flow_hash_rows(batch, keys, key_count, s->hashes);
-    count = 0;
-    for (int i = 0; i < batch->rows; i++)
-      if ((int)((s->hashes[i] >> 32) * (uint64_t)workers >> 32) == to) s->picked[count++] = i;
+  leat_flow_hash_rows(batch, keys, user->transform->key_count, s->hashes);
+  for (int i = 0; i < batch->rows; i++) {  // a counting sort by worker
+    s->hashes[i] = (s->hashes[i] >> 32) * (uint64_t)workers >> 32;
+    ends[s->hashes[i] + 1]++;
+  }
+  for (int to = 0; to < workers; to++) ends[to + 1] += ends[to];
+  for (int i = 0; i < batch->rows; i++) order[ends[s->hashes[i]]++] = i;
+  for (int to = 0, at = 0; to < workers; at = ends[to++]) {
+    int count = ends[to] - at;
     if (!count) continue;
     leat_flow_batch *part = count == batch->rows ? leat_flow_batch_ref((leat_flow_batch *)batch)
-                                                 : leat_flow_batch_take(batch, s->picked, count);
+                                                 : leat_flow_batch_take(batch, order + at, count);
     leat_status status = send_part(s, user, part, to, err);
     if (status) return status;
   }
@@ -388,8 +392,7 @@ static leat_status start_state(state *s, leat_error *err) {
   s->worker.ops = leat__calloc(count, sizeof *s->worker.ops);
   s->marks = leat__calloc(count, sizeof *s->marks);
   s->hashes = leat__alloc(LEAT_FLOW_BATCH_ROWS * sizeof *s->hashes);
-  s->picked = leat__alloc(LEAT_FLOW_BATCH_ROWS * sizeof *s->picked);
-  if (!s->worker.ops || !s->marks || !s->hashes || !s->picked) return leat__oom(err, count);
+  if (!s->worker.ops || !s->marks || !s->hashes) return leat__oom(err, count);
   leat_status status = LEAT_OK;
   for (size_t i = 0; !status && i + 1 < count; i++) {
     status = start_op(s, s->worker.flow->transforms.at[i], err);
@@ -405,7 +408,6 @@ static void state_deinit(state *s) {
   leat__free(s->worker.ops);
   leat__free(s->marks);
   leat__free(s->hashes);
-  leat__free(s->picked);
   leat_vec_deinit(&s->order);
   leat_vec_deinit(&s->sources);
 }
@@ -420,7 +422,7 @@ void leat__flow_run_free(leat_flow_run_state *run) {
 
 static int threads_of(const leat_flow_options *o) {
   long cores = o->threads > 0 ? o->threads : sysconf(_SC_NPROCESSORS_ONLN);
-  return cores < 1 ? 1 : cores > 64 ? 64 : (int)cores;
+  return cores < 1 ? 1 : cores > MOST_WORKERS ? MOST_WORKERS : (int)cores;
 }
 
 static leat_status start_run(leat_flow *flow, const leat_flow_options *options, leat_error *err) {
