@@ -42,6 +42,7 @@ struct leat_flow_worker {
   const leat_flow_options *options;
   int index, count;    // of the workers
   int64_t now;         // processing time (ms)
+  bool virtual_time;   // `now` is a source's to move (TestStream), not the clock's
   leat_flow_op **ops;  // by transform id; NULL: a composite
 };
 

@@ -198,12 +198,12 @@ static void show_scope(leat_dofn_op *op, leat_dofn_at at, leat_flow_scope *scope
 }
 
 static leat_status fire(leat_dofn_op *op, const leat_flow_due *due, leat_error *err) {
-  leat_flow_timer *timer = &due->scope->timers.at[due->timer];
-  leat_str tag = {leat_arena_str(&op->call.arena, (leat_str){timer->tag, timer->tag_len}),
-                  timer->tag_len};
-  int family = timer->family;
   leat_status status = enter_bundle(op, err);
   if (status) return status;
+  leat_flow_timer *timer = &due->scope->timers.at[due->timer];
+  int family = timer->family;
+  leat_str tag = {leat_arena_str(&op->call.arena, (leat_str){timer->tag, timer->tag_len}),
+                  timer->tag_len};
   show_scope(op, AT_TIMER, due->scope, timer->output);
   op->call.fired =
       op->plan->dofn->timers[family].domain == LEAT_EVENT_TIME ? due->time : LEAT_FLOW_TIME_MIN;

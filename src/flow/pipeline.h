@@ -57,6 +57,9 @@ struct leat_flow_class {
                        leat_error *err);
   void (*stop)(leat_flow_transform *t);  // frees what `plan` holds beyond the arena; may be NULL
   bool keyed;  // rows of one key must meet in one worker: `key_fields` of the plan say which
+  // The fields of its first input whose rows must meet, and how many; NULL: as `keyed` says. A
+  // function is keyed where it has state.
+  int (*key)(const leat_flow_transform *t, const int **fields);
   bool whole;  // one instance for all workers (an ordered sink)
 };
 
@@ -69,6 +72,12 @@ struct leat_flow {
   volatile int draining;        // set by leat_flow_drain
   void *run;                    // state of the run (run.c), for metrics
 };
+
+// How many fields the key has; 0: none.
+static inline int leat_flow_key_of(const leat_flow_transform *t, const int **fields) {
+  *fields = NULL;
+  return t->class->key ? t->class->key(t, fields) : 0;
+}
 
 const leat_flow_class *leat_flow_class_find(leat_str type);  // NULL: none
 extern const leat_flow_class *const leat_flow_classes[];     // ends with NULL
