@@ -38,6 +38,10 @@ LEAT_API void leat_flow_free(leat_flow *flow);  // NULL allowed
 LEAT_API leat_status leat_flow_apply(leat_flow *flow, const char *name, const char *type,
                                      const char *config, const leat_flow_pcollection *inputs,
                                      int input_count, leat_flow_pcollection *out, leat_error *err);
+// Applies all transforms of a pipeline.yaml, in Beam YAML's shape. Errors name `file` with line and
+// column.
+LEAT_API leat_status leat_flow_load(leat_flow *flow, const char *text, const char *file,
+                                    leat_error *err);
 // Another output by its tag ("errors"). NOT_FOUND names those that there are.
 LEAT_API leat_status leat_flow_tagged(leat_flow *flow, const char *name, const char *tag,
                                       leat_flow_pcollection *out, leat_error *err);
@@ -48,6 +52,7 @@ typedef struct leat_flow_options {  // zero: the defaults
   int threads;                      // 0: one for each core
   bool streaming;     // watermarks advance as input is read; else bounded input is one step of time
   int64_t seed;       // of samples
+  bool general_path;  // groupings go the slower way without special cases, for comparison
   double progress_s;  // between calls of `progress`; 0: never
   void (*progress)(void *context, leat_flow *flow);  // may read leat_flow_metrics_json
   void *context;

@@ -15,6 +15,7 @@ const command *const commands[] = {
     &command_graph,
     &command_compile,
     &command_ckpt,
+    &command_flow,
     &command_board,
     &command_runs,
     &command_serve,

@@ -201,6 +201,23 @@ void leat_flow_column_share(leat_flow_column *to, const leat_flow_column *from) 
   if (to->owner) leat_flow_block_ref(to->owner);
 }
 
+leat_flow_batch *leat_flow_batch_like(const leat_flow_batch *from, const leat_flow_schema *schema) {
+  leat_flow_batch *to = leat_flow_batch_new(schema, 0);
+  if (!to || !leat_flow_block_keep(to->owner, from->owner)) return leat_flow_batch_unref(to), NULL;
+  to->rows = from->rows;
+  to->timestamps = from->timestamps;
+  to->windows = from->windows;
+  to->panes = from->panes;
+  return to;
+}
+
+leat_flow_batch *leat_flow_batch_again(const leat_flow_batch *from) {
+  leat_flow_batch *to = leat_flow_batch_like(from, from->schema);
+  for (int i = 0; to && i < from->schema->count; i++)
+    leat_flow_column_share(&to->columns[i], &from->columns[i]);
+  return to;
+}
+
 // --- Taking rows --------------------------------------------------------------------------------
 static uint8_t *take_bits(leat_flow_block *block, const uint8_t *from, const int32_t *rows,
                           int count) {

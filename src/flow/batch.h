@@ -95,6 +95,10 @@ leat_flow_batch *leat_flow_batch_ref(leat_flow_batch *batch);
 void leat_flow_batch_unref(leat_flow_batch *batch);  // NULL allowed
 // The column of another batch, by reference.
 void leat_flow_column_share(leat_flow_column *to, const leat_flow_column *from);
+// A batch of the same rows (times, windows and panes are shared) with columns yet to come: zeroed.
+leat_flow_batch *leat_flow_batch_like(const leat_flow_batch *from, const leat_flow_schema *schema);
+// The same with the same columns, too.
+leat_flow_batch *leat_flow_batch_again(const leat_flow_batch *from);
 // Rows `rows[0..count)` of a batch (ascending or not, repeats allowed), with times, windows, panes.
 leat_flow_batch *leat_flow_batch_take(const leat_flow_batch *from, const int32_t *rows, int count);
 

@@ -71,7 +71,7 @@ static leat_status check(const leat_dofn_plan *plan, const leat_flow_collection 
   if (plan->key_count > LEAT_DOFN_KEYS)
     return bad(plan, LEAT_INVALID_ARGUMENT, err, "a key of more than 16 fields", NULL);
   if (plan->stateful && main->strategy->window.kind == LEAT_FLOW_SESSIONS &&
-      !main->strategy->merged)
+      !main->strategy->settled)
     return bad(plan, LEAT_FAILED_PRECONDITION, err,
                "state does not merge, and sessions do: group first, or take other windows", NULL);
   return LEAT_OK;

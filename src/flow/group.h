@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Elements come in bundles; a trigger is asked once for each key and window that a bundle touched,
-// after all of its elements. All kinds of windows and triggers; each call walks every live key and
-// window. A group is used by one thread at a time.
+// after all of its elements. All kinds of windows and triggers; a call costs by the windows that it
+// touches, whatever else is live. A group is used by one thread at a time.
 #ifndef LEAT_FLOW_GROUP_H
 #define LEAT_FLOW_GROUP_H
 
@@ -23,14 +23,16 @@ typedef struct leat_flow_strategy {  // zero: Beam's defaults
   bool accumulating;                 // a pane holds the earlier ones' values too
   int64_t lateness_ms;               // a window is kept so long behind its end, >= 0
   leat_flow_combiner combiner;
+  bool settled;           // rows have their windows already: they stay, and merge no more
+  bool unsafe_triggers;   // one that may finish and lose rows is not refused (strategy.h)
   bool closing_always;    // a last pane, though nothing is new
   bool on_time_nonempty;  // no on-time pane when nothing is new
-  bool merged;            // SESSIONS behind a grouping: they merge no more
 } leat_flow_strategy;
 
 typedef struct leat_flow_element {
-  leat_str key, value;  // bytes; equal keys are equal bytes
-  int64_t timestamp;    // ms, LEAT_FLOW_TIME_MIN to LEAT_FLOW_GLOBAL_MAX
+  leat_str key, value;             // bytes; equal keys are equal bytes
+  int64_t timestamp;               // ms, LEAT_FLOW_TIME_MIN to LEAT_FLOW_GLOBAL_MAX
+  const leat_flow_window *window;  // that it is in; NULL: those of the window function
 } leat_flow_element;
 
 typedef struct leat_flow_output {  // views, until the function returns

@@ -18,8 +18,20 @@
 
 typedef struct leat_flow_class leat_flow_class;
 typedef struct leat_flow_transform leat_flow_transform;
-typedef struct leat_flow_op leat_flow_op;          // op.h
-typedef struct leat_flow_worker leat_flow_worker;  // op.h
+typedef struct leat_flow_op leat_flow_op;                // op.h
+typedef struct leat_flow_worker leat_flow_worker;        // op.h
+typedef struct leat_flow_run_state leat_flow_run_state;  // run.c
+
+typedef enum leat_flow_route {  // of an input's rows to workers
+  LEAT_FLOW_BY_KEY,
+  LEAT_FLOW_TO_ALL,  // each has them
+  LEAT_FLOW_STAYS,   // where they are
+} leat_flow_route;
+
+typedef struct leat_flow_user {  // of a collection
+  leat_flow_transform *transform;
+  int input;  // index of its inputs
+} leat_flow_user;
 
 typedef struct leat_flow_collection {
   int id;
@@ -27,8 +39,8 @@ typedef struct leat_flow_collection {
   const leat_flow_strategy *strategy;  // its trigger is in the pipeline's arena
   bool bounded;
   leat_flow_transform *producer;
-  leat_str tag;                           // "" is the main output
-  LEAT_VEC(leat_flow_transform *) users;  // that have it as an input
+  leat_str tag;  // "" is the main output
+  LEAT_VEC(leat_flow_user) users;
 } leat_flow_collection;
 
 struct leat_flow_transform {
@@ -42,6 +54,10 @@ struct leat_flow_transform {
   LEAT_VEC(leat_flow_collection *) outputs;
   void *plan;  // what `apply` made of the config, in the pipeline's arena
   int id;      // index in leat_flow.transforms
+  // Of a keyed class, set by `apply`: rows of equal key meet in one worker. NULL: none need to.
+  const int *const *key_fields;   // [input]: indices of the fields of its schema
+  const leat_flow_route *routes;  // [input]; NULL: all by key
+  int key_count;                  // of each input
 };
 
 struct leat_flow_class {
@@ -56,11 +72,10 @@ struct leat_flow_class {
   leat_status (*start)(const leat_flow_transform *t, leat_flow_worker *worker, leat_flow_op **out,
                        leat_error *err);
   void (*stop)(leat_flow_transform *t);  // frees what `plan` holds beyond the arena; may be NULL
-  bool keyed;  // rows of one key must meet in one worker: `key_fields` of the plan say which
-  // The fields of its first input whose rows must meet, and how many; NULL: as `keyed` says. A
-  // function is keyed where it has state.
-  int (*key)(const leat_flow_transform *t, const int **fields);
-  bool whole;  // one instance for all workers (an ordered sink)
+  bool keyed;                            // rows of one key must meet in one worker (t->key_fields)
+  bool whole;   // one instance, in the first worker, gets all rows (an ordered sink)
+  bool alone;   // the flow runs in one worker (a source that moves time)
+  bool splits;  // a source whose instances read parts of it; else only the first worker reads
 };
 
 struct leat_flow {
@@ -69,15 +84,9 @@ struct leat_flow {
   LEAT_VEC(leat_flow_collection *) collections;
   leat_map by_name;             // transforms
   LEAT_VEC(leat_yaml *) texts;  // configs that were parsed
-  volatile int draining;        // set by leat_flow_drain
-  void *run;                    // state of the run (run.c), for metrics
+  int draining;                 // atomic; set by leat_flow_drain
+  leat_flow_run_state *run;     // of the run, for metrics; NULL before it
 };
-
-// How many fields the key has; 0: none.
-static inline int leat_flow_key_of(const leat_flow_transform *t, const int **fields) {
-  *fields = NULL;
-  return t->class->key ? t->class->key(t, fields) : 0;
-}
 
 const leat_flow_class *leat_flow_class_find(leat_str type);  // NULL: none
 extern const leat_flow_class *const leat_flow_classes[];     // ends with NULL
@@ -97,8 +106,12 @@ leat_status leat_flow_fail(const leat_flow_transform *t, const leat_yaml_node *n
 // The field of the input's schema that a node names; the error names the nearest one.
 leat_status leat_flow_field_of(const leat_flow_transform *t, const leat_flow_schema *schema,
                                const leat_yaml_node *node, int *out, leat_error *err);
+// The same, for a name from elsewhere than the config: fails.
+leat_status leat_flow_no_field(const leat_flow_transform *t, const leat_flow_schema *schema,
+                               const leat_yaml_node *node, leat_str name, leat_error *err);
 // "10s", "1.5m", "200ms", "2h", "1d" or a number (seconds), in ms.
 leat_status leat_flow_duration(const leat_flow_transform *t, const leat_yaml_node *node,
                                int64_t *out_ms, leat_error *err);
+void leat__flow_run_free(leat_flow_run_state *run);  // NULL allowed
 
 #endif

@@ -477,16 +477,14 @@ static void put_transform(writer *w, const leat_flow_transform *t) {
   ports_of(w, t, &p);
   step s = step_of(w, t, &p);
   leat_str urn = leat_str_of(t->class->urn);
-  const int *fields;
-  int count = t->class->start ? leat_flow_key_of(t, &fields) : 0;
   if (!t->class->start) {
     put_composite(w, t, &s);
   } else if (t->class->start == leat__par_do_start) {
     put_pardo(w, t, &s);
   } else if (!t->inputs.count) {
     put_source(w, t, &s, plain_payload(w, urn, config_of(w, t)));
-  } else if (count) {
-    put_grouping(w, t, &s, (keyed){fields, count});
+  } else if (t->class->keyed && t->key_fields && t->inputs.count == 1) {
+    put_grouping(w, t, &s, (keyed){t->key_fields[0], t->key_count});
   } else if (leat_str_eq(urn, LEAT_STR("beam:transform:flatten:v1"))) {
     s.urn = urn;
     put_step(w, &s);

@@ -89,7 +89,7 @@ void leat__portable_strategy(const leat_flow_strategy *s, leat_str window_coder,
   static const int times[] = {1, 3, 2};  // end of window, earliest, latest
   bool sessions = s->window.kind == LEAT_FLOW_SESSIONS;
   leat__portable_window_fn(&s->window, 1, out);
-  leat_proto_i64(out, 2, sessions ? (s->merged ? 3 : 2) : 1);
+  leat_proto_i64(out, 2, sessions ? (s->settled ? 3 : 2) : 1);
   leat_proto_str(out, 3, window_coder);
   put_trigger(s->trigger ? s->trigger : &by_default, 4, out);
   leat_proto_i64(out, 5, s->accumulating ? 2 : 1);

@@ -67,6 +67,7 @@ static part *parts_new(const leat_flow_field *fields, int count) {
 leat_status leat_flow_rows_new(leat_flow_rows **out, const leat_flow_schema *schema,
                                leat_error *err) {
   leat_flow_rows *r = leat__calloc(1, sizeof *r);
+  *out = NULL;
   if (!r || !(r->parts = parts_new(schema->fields, schema->count)))
     return leat__free(r), leat__oom(err, sizeof *r);
   r->schema = schema;

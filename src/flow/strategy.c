@@ -167,7 +167,7 @@ static const leat_flow_trigger *go_on(leat_arena *arena, const leat_flow_trigger
 leat_flow_strategy *leat_flow_strategy_behind(leat_arena *arena, const leat_flow_strategy *before) {
   leat_flow_strategy *s = leat_arena_copy(arena, before, sizeof *before);
   if (!s) return NULL;
-  s->merged = s->window.kind == LEAT_FLOW_SESSIONS;
+  s->settled = true;
   if (before->trigger && !(s->trigger = go_on(arena, before->trigger))) return NULL;
   return s;
 }

@@ -22,7 +22,7 @@ leat_status leat_flow_strategy_check(const leat_flow_strategy *strategy, bool bo
 leat_status leat_flow_strategy_match(const leat_flow_strategy *a, const leat_flow_strategy *b,
                                      leat_error *err);
 
-// Behind a grouping: windows have merged, and panes go on as they come. NULL: no memory.
+// Behind a grouping: windows are settled, and panes go on as they come. NULL: no memory.
 leat_flow_strategy *leat_flow_strategy_behind(leat_arena *arena, const leat_flow_strategy *before);
 
 #endif

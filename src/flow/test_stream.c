@@ -10,8 +10,9 @@
 // Everything that can happen has happened before the next event comes. Processing time is virtual,
 // from 0. Where the events end the watermark goes to the end.
 #include "flow/op.h"
+#include "flow/transforms.h"
 #include "flow/values.h"
-#include "formats/number.h"
+#include "flow/windowing.h"
 
 typedef enum event_kind { ELEMENTS, WATERMARK, ADVANCE } event_kind;
 
@@ -150,7 +151,6 @@ static leat_status read_event(const leat_flow_transform *t, const leat_yaml_node
 }
 
 static leat_status apply(leat_flow *flow, leat_flow_transform *t, leat_error *err) {
-  static const leat_flow_strategy global;
   const leat_yaml_node *schema = leat_yaml_get(t->config, "schema");
   const leat_yaml_node *events = leat_yaml_get(t->config, "events");
   plan *p = leat_arena_alloc(&flow->arena, sizeof *p);
@@ -166,7 +166,8 @@ static leat_status apply(leat_flow *flow, leat_flow_transform *t, leat_error *er
     status = read_event(t, events->items[i], &p->events[i], err);
   t->plan = p;
   if (status) return status;
-  return leat_flow_add_output(flow, t, LEAT_STR(""), p->schema, &global, false, &out, err);
+  return leat_flow_add_output(flow, t, LEAT_STR(""), p->schema, &leat_flow_global, false, &out,
+                              err);
 }
 
 // --- Reading ------------------------------------------------------------------------------------
@@ -213,24 +214,23 @@ static void stop_stream(leat_flow_op *op) {
 static leat_status start(const leat_flow_transform *t, leat_flow_worker *worker, leat_flow_op **out,
                          leat_error *err) {
   static const leat_flow_op_class op_class = {.read = read_next, .free = stop_stream};
-  stream *s = leat__calloc(1, sizeof *s);
-  if (!s) return leat__oom(err, sizeof *s);
-  s->op = (leat_flow_op){
-      .class = &op_class, .transform = t, .worker = worker, .hold = LEAT_FLOW_TIME_MAX};
+  stream *s;
+  leat_status status = leat_flow_op_new(sizeof *s, &op_class, t, worker, &s, err);
+  if (status) return status;
   s->watermark = LEAT_FLOW_TIME_MIN;
   worker->virtual_time = true;
   worker->now = 0;
-  leat_status status = leat_flow_rows_new(&s->rows, ((const plan *)t->plan)->schema, err);
+  status = leat_flow_rows_new(&s->rows, ((const plan *)t->plan)->schema, err);
   if (status) return leat__free(s), status;
   return *out = &s->op, LEAT_OK;
 }
 
-const leat_flow_class leat__flow_test_stream = {
+const leat_flow_class leat_flow_test_stream = {
     .type = "TestStream",
     .urn = "beam:transform:teststream:v1",
     .help = "Rows, watermarks and processing time one after the other, for tests",
     .fields = (const char *const[]){"schema", "events", NULL},
     .apply = apply,
     .start = start,
-    .whole = true,
+    .alone = true,
 };

@@ -325,9 +325,13 @@ void leat_flow_trigger_merge(const leat_flow_trigger_plan *plan, leat_flow_trigg
   merge(&(machine){plan->at, state, now}, 0, (sources){from, count});
 }
 
-bool leat_flow_trigger_due(const leat_flow_trigger_plan *plan, const leat_flow_trigger_state *state,
-                           int64_t before, int64_t time) {
-  for (size_t n = 0; n < plan->count; n++)
-    if (state[n].timed && before <= state[n].target && state[n].target < time) return true;
-  return false;
+bool leat_flow_trigger_next(const leat_flow_trigger_plan *plan,
+                            const leat_flow_trigger_state *state, int64_t time, int64_t *target) {
+  bool found = false;
+  for (size_t n = 0; n < plan->count; n++) {
+    if (!state[n].timed || state[n].target < time) continue;
+    if (!found || state[n].target < *target) *target = state[n].target;
+    found = true;
+  }
+  return found;
 }

@@ -73,8 +73,9 @@ void leat_flow_trigger_fire(const leat_flow_trigger_plan *plan, leat_flow_trigge
 void leat_flow_trigger_merge(const leat_flow_trigger_plan *plan, leat_flow_trigger_state *state,
                              const leat_flow_trigger_state *const *from, size_t count,
                              const leat_flow_trigger_now *now);
-// Whether a node wanted to be asked when processing time went from `before` to `time`.
-bool leat_flow_trigger_due(const leat_flow_trigger_plan *plan, const leat_flow_trigger_state *state,
-                           int64_t before, int64_t time);
+// The earliest processing time, not before `time`, beyond which a node wants to be asked; false:
+// none does.
+bool leat_flow_trigger_next(const leat_flow_trigger_plan *plan,
+                            const leat_flow_trigger_state *state, int64_t time, int64_t *target);
 
 #endif

@@ -177,26 +177,10 @@ static inline int find_eight(const char *p, char c) {
   return t ? __builtin_ctzll(t) / 8 : 8;
 }
 
-// `count` digits at p, 1 to 8, behind those in *value; false: there are others. Each step joins
-// neighbours: digits to pairs, pairs to fours, fours to eight.
-static inline bool few_digits(const char *p, long count, uint64_t *value) {
-  static const uint64_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
-  uint64_t t;
-  memcpy(&t, p, 8);
-  t = (t ^ 0x3030303030303030) << 8 * (8 - count);  // zeros to 9 now, more zeros before them
-  if (((t + 0x7676767676767676) | t) & 0x8080808080808080) return false;
-  t = t * 10 + (t >> 8);
-  t = ((t & 0x000000FF000000FF) * 0x000F424000000064 +
-       ((t >> 16) & 0x000000FF000000FF) * 0x0000271000000001) >>
-      32;
-  *value = *value * powers[count] + (uint32_t)t;
-  return true;
-}
-
 static inline bool many_digits(const char *p, long count, uint64_t *value) {
   for (; count > 8; p += 8, count -= 8)
-    if (!few_digits(p, 8, value)) return false;
-  return few_digits(p, count, value);
+    if (!leat_few_digits(p, 8, value)) return false;
+  return leat_few_digits(p, count, value);
 }
 
 enum {

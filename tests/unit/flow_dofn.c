@@ -1,7 +1,8 @@
 // Tests of DoFns in ParDo's op: state, timers, side inputs, outputs, bundles, one op driven by
 // hand. SPDX-License-Identifier: Apache-2.0
 //
-// What is given out is written as text: "TAG key:n@timestamp[start,end)", one word a row.
+// What is given out is written as text: TAGkey:n@timestamp[start,end), one word a row.
+#include "flow/collect.h"
 #include "flow/dofn_impl.h"
 #include "test.h"
 
@@ -9,101 +10,91 @@
 
 #define T(text) leat_str_of(text)
 
-// --- The op, with a collector behind each of its outputs ----------------------------------------
+// --- The op, with a Collect behind each of its outputs ------------------------------------------
 static leat_arena arena;
-static leat_flow_worker worker;
-static leat_flow_transform par_do;
-static leat_flow_collection inputs[3], outputs[2];
-static leat_flow_transform sinks[2];
+static leat_flow *flow;
+static leat_flow_pcollection inputs[3];
 static leat_flow_strategy strategies[3];
-static leat_flow_op *ops[8], *op;
-static leat_buf out;
+static leat_flow_op *op;
+static size_t seen[2];  // batches of each output that `said` has looked at
+static int output_count;
 static leat_error err;
 
-static leat_status collect(leat_flow_op *sink, int input, const leat_flow_batch *b, leat_error *e) {
-  for (int row = 0; row < b->rows; row++) {
-    if (out.len) leat_buf_char(&out, ' ');
-    leat_buf_str(&out, sink->transform->inputs.at[0]->tag);
-    for (int f = 0; f < b->schema->count; f++) {
-      leat_flow_value v = leat_flow_value_at(&b->schema->fields[f], &b->columns[f], row, &arena);
-      leat_buf_c(&out, f ? ":" : "");
-      if (v.kind == LEAT_FLOW_INT) leat_buf_fmt(&out, "%" PRId64, v.num);
-      if (v.kind == LEAT_FLOW_STRING) leat_buf_str(&out, v.bytes);
-    }
-    leat_buf_fmt(&out, "@%" PRId64, b->timestamps[row]);
-    if (!b->windows) continue;
-    bool global = b->windows[row].start == LEAT_FLOW_TIME_MIN;
-    if (!global)
-      leat_buf_fmt(&out, "[%" PRId64 ",%" PRId64 ")", b->windows[row].start, b->windows[row].end);
+static leat_flow_collection *collection(int i) { return flow->collections.at[inputs[i].id]; }
+
+static void write_row(const leat_flow_batch *b, int row, leat_str tag, leat_buf *out) {
+  if (out->len) leat_buf_char(out, ' ');
+  leat_buf_str(out, tag);
+  for (int f = 0; f < b->schema->count; f++) {
+    leat_flow_value v = leat_flow_value_at(&b->schema->fields[f], &b->columns[f], row, &arena);
+    leat_buf_c(out, f ? ":" : "");
+    if (v.kind == LEAT_FLOW_INT) leat_buf_fmt(out, "%" PRId64, v.num);
+    if (v.kind == LEAT_FLOW_STRING) leat_buf_str(out, v.bytes);
   }
-  return LEAT_OK;
+  leat_buf_fmt(out, "@%" PRId64, b->timestamps[row]);
+  if (b->windows[row].start == LEAT_FLOW_TIME_MIN) return;
+  leat_buf_fmt(out, "[%" PRId64 ",%" PRId64 ")", b->windows[row].start, b->windows[row].end);
 }
 
+// What has come since the last time, the main output's rows first.
 static void said(const char *want) {
+  leat_buf out = {0};
+  for (int i = 0; i < output_count; i++) {
+    size_t count;
+    const leat_flow_batch *const *all = leat_flow_collected(flow, i ? "Second" : "First", &count);
+    leat_str tag = op->transform->outputs.at[i]->tag;
+    for (; seen[i] < count; seen[i]++)
+      for (int row = 0; row < all[seen[i]]->rows; row++) write_row(all[seen[i]], row, tag, &out);
+  }
   leat_buf_char(&out, 0);
   CHECK_STR(out.ptr, want);
-  out.len = 0;
+  leat_buf_deinit(&out);
 }
 
-static const leat_flow_op_class sink_class = {.batch = collect};
-static const leat_flow_class par_do_class = {.type = "ParDo", .start = leat__par_do_start};
-static leat_flow_op sink_ops[2];
-
+// The flow starts anew with input 0.
 static void input(int i, const char *schema, leat_flow_strategy strategy) {
+  char name[8], config[160];
+  if (!i) leat_flow_free(flow), CHECK_OK(leat_flow_new(&flow, &err));
+  snprintf(name, sizeof name, "In%d", i);
+  snprintf(config, sizeof config, "{schema: \"%s\", events: []}", schema);
+  CHECK_OK(leat_flow_apply(flow, name, "TestStream", config, NULL, 0, &inputs[i], &err));
   strategies[i] = strategy;
-  inputs[i] = (leat_flow_collection){.strategy = &strategies[i], .bounded = true};
-  CHECK_OK(leat_flow_schema_read(&arena, T(schema), &inputs[i].schema, &err));
+  collection(i)->strategy = &strategies[i];
 }
 
-static void output(int i, const char *tag, const leat_flow_schema *schema) {
-  leat_vec_deinit(&sinks[i].inputs);
-  leat_vec_deinit(&outputs[i].users);
-  outputs[i] = (leat_flow_collection){.id = i, .schema = schema, .tag = T(tag)};
-  outputs[i].strategy = &strategies[0];
-  sinks[i] = (leat_flow_transform){.id = i + 1};
-  leat_vec_push(&sinks[i].inputs, &outputs[i]);
-  leat_vec_push(&outputs[i].users, &sinks[i]);
-  sink_ops[i] = (leat_flow_op){.class = &sink_class, .transform = &sinks[i], .worker = &worker};
-  ops[i + 1] = &sink_ops[i];
-  leat_vec_push(&par_do.outputs, &outputs[i]);
-}
-
-static leat_status start(const leat_dofn *fn, int keys) {
-  static const int fields[] = {0, 1};
-  leat_flow_collection *ins[] = {&inputs[0], &inputs[1], &inputs[2]};
-  leat_dofn_plan *plan;
-  leat_vec_deinit(&par_do.inputs);
-  leat_vec_deinit(&par_do.outputs);
-  par_do = (leat_flow_transform){.class = &par_do_class, .name = T("Do")};
-  for (int i = 0; i <= fn->side_count; i++) leat_vec_push(&par_do.inputs, ins[i]);
-  if (!fn->output_count) output(0, "", inputs[0].schema);
-  for (int i = 0; i < fn->output_count; i++) {
-    const leat_flow_schema *schema = inputs[0].schema;
-    if (fn->outputs[i].schema)
-      CHECK_OK(leat_flow_schema_read(&arena, T(fn->outputs[i].schema), &schema, &err));
-    output(i, fn->outputs[i].tag, schema);
-  }
+static leat_status start(const leat_dofn *fn, const char *key) {
+  static int serial;
+  leat_flow_pcollection out;
+  char config[128], name[16];
+  memset(seen, 0, sizeof seen);
+  snprintf(name, sizeof name, "Do%d", serial++);
+  snprintf(config, sizeof config, "{dofn: '%s', config: the config%s%s}", fn->name,
+           key ? ", key: " : "", key ? key : "");
   leat_status status = leat_dofn_register(fn, &err);
   if (!status)
-    status = leat_dofn_plan_new(&arena, fn, T("the config"), ins, fn->side_count + 1, fields, keys,
-                                &plan, &err);
+    status = leat_flow_apply(flow, name, "ParDo", config, inputs, fn->side_count + 1, &out, &err);
   if (status) return status;
-  par_do.plan = plan;
-  worker = (leat_flow_worker){.count = 1, .ops = ops};
-  status = leat__par_do_start(&par_do, &worker, &op, &err);
-  return ops[0] = op, status;
+  const leat_flow_transform *t = flow->transforms.at[flow->transforms.count - 1];
+  output_count = (int)t->outputs.count;
+  CHECK_OK(leat_flow_apply(flow, "First", "Collect", NULL, &out, 1, NULL, &err));
+  if (output_count > 1) {
+    CHECK_OK(leat_flow_tagged(flow, name, "odd", &out, &err));
+    CHECK_OK(leat_flow_apply(flow, "Second", "Collect", NULL, &out, 1, NULL, &err));
+  }
+  status = leat__flow_start(flow, NULL, &err);
+  return op = leat__flow_op(flow, 0, t->id), status;
 }
 
 static void stop(void) {
-  op->class->free(op);
-  leat_buf_deinit(&out);
+  leat_flow_free(flow);
+  flow = NULL;
 }
 
 // "a 5 7": a row {k: a, n: 5} at 7, in a batch; "a 5 7; b 6 8" two.
 static leat_status try_feed(int to, const char *text) {
   leat_flow_rows *rows;
   leat_str rest = T(text);
-  CHECK_OK(leat_flow_rows_new(&rows, inputs[to].schema, &err));
+  CHECK_OK(leat_flow_rows_new(&rows, collection(to)->schema, &err));
   while (rest.len) {
     char key[16];
     int64_t n, at;
@@ -125,13 +116,18 @@ static leat_status try_feed(int to, const char *text) {
 
 static void feed(int to, const char *text) { CHECK_OK(try_feed(to, text)); }
 
-static void watermark(int64_t to) {
+static leat_status try_watermark(int64_t to) {
+  leat_status status = LEAT_OK;
+  for (size_t i = 1; !status && i < op->transform->inputs.count; i++)
+    status = op->class->side_watermark(op, (int)i, to, &err);
   op->input_watermark = to;
-  CHECK_OK(op->class->watermark(op, to, &err));
+  return status ? status : op->class->watermark(op, to, &err);
 }
 
+static void watermark(int64_t to) { CHECK_OK(try_watermark(to)); }
+
 static void advance(int64_t now) {
-  worker.now = now;
+  op->worker->now = now;
   CHECK_OK(op->class->time(op, now, &err));
 }
 
@@ -181,12 +177,12 @@ static const leat_dofn splitter = {.name = "test:split",
 static void rows_go_to_tagged_outputs(void) {
   memset(calls, 0, sizeof calls);
   input(0, row_type, (leat_flow_strategy){.window = {LEAT_FLOW_SLIDING, 10, 5, 0}});
-  CHECK_OK(start(&splitter, 0));
+  CHECK_OK(start(&splitter, NULL));
   feed(0, "a 2 7;b 3 7;c 4 8");
   // at its own time a row keeps its windows unsaid; at another they are those of its first time
-  said("a:2@7 c:4@8 oddb:-3@10[5,15) oddb:-3@10[0,10) end:0@9[0,10)");
+  said("a:2@7[5,15) c:4@8[5,15) end:0@9[0,10) oddb:-3@10[5,15) oddb:-3@10[0,10)");
   feed(0, "d 0 1");
-  said("d:0@1 end:1@9[0,10)");
+  said("d:0@1[0,10) end:1@9[0,10)");
   watermark(LEAT_FLOW_TIME_MAX);
   said("");
   stop();
@@ -205,14 +201,14 @@ static leat_status wrong(leat_dofn_call *c, leat_error *e) {
 static void wrong_rows_are_refused(void) {
   static const leat_dofn fn = {.name = "test:wrong", .process = wrong};
   input(0, row_type, global);
-  CHECK_OK(start(&fn, 0));
+  CHECK_OK(start(&fn, NULL));
   CHECK(try_feed(0, "a 1 5") == LEAT_INVALID_ARGUMENT);
   CHECK_STR(err.message,
-            "Do: DoFn 'test:wrong': output 0: field 'k' (string): the value is an integer");
+            "DoFn 'test:wrong': output 0: field 'k' (string): the value is an integer");
   CHECK(try_feed(0, "a 2 5") == LEAT_INVALID_ARGUMENT);
-  CHECK_STR(err.message, "Do: DoFn 'test:wrong': no output 7, there are 1");
+  CHECK_STR(err.message, "DoFn 'test:wrong': no output 7, there are 1");
   CHECK(try_feed(0, "a 3 5") == LEAT_INVALID_ARGUMENT);
-  CHECK_STR(err.message, "Do: DoFn 'test:wrong': a row at 4 ms, expected 5 to 9223371950454775");
+  CHECK_STR(err.message, "DoFn 'test:wrong': a row at 4 ms, expected 5 to 9223371950454775");
   stop();
 }
 
@@ -230,9 +226,9 @@ static leat_status double_columns(leat_dofn_call *c, const leat_flow_array *in, 
 static void whole_columns_come_and_go(void) {
   static const leat_dofn fn = {.name = "test:columns", .process_batch = double_columns};
   input(0, row_type, fixed10);
-  CHECK_OK(start(&fn, 0));
+  CHECK_OK(start(&fn, NULL));
   feed(0, "a 1 5;b 2 15");
-  said("a:2@5 b:4@15 a:2@15 b:4@5");
+  said("a:2@5[0,10) b:4@15[10,20) a:2@15[10,20) b:4@5[0,10)");
   stop();
 }
 
@@ -302,7 +298,7 @@ static void state_is_kept_by_key_and_window(void) {
   static const leat_dofn fn = {
       .name = "test:states", .states = all_states, .state_count = 7, .process = remember};
   input(0, row_type, fixed10);
-  CHECK_OK(start(&fn, 1));
+  CHECK_OK(start(&fn, "k"));
   feed(0, "a 3 1;a 1 2;a 3 12;b 2 3");
   said("was:30@2[0,10)");
   feed(0, "a 4 4");
@@ -314,7 +310,7 @@ static void state_is_kept_by_key_and_window(void) {
   said("");
   watermark(10);  // the window's life ends beyond 9
   feed(0, "a 1 5;a 5 13");
-  CHECK(op->dropped_late == 1);
+  CHECK(op->counts.dropped_late == 1);
   said(
       "was:30@13[10,20) bag:3@13[10,20) bag:5@13[10,20) sum:8@13[10,20) least:150@13[10,20) "
       "map:5@13[10,20) set:3@13[10,20) set:5@13[10,20) range:3@13[10,20) left:5@13[10,20)");
@@ -341,19 +337,19 @@ static void wrong_uses_of_state_are_refused(void) {
   static const leat_dofn strings = {
       .name = "test:strings", .states = &odd, .state_count = 1, .process = misuse};
   input(0, row_type, fixed10);
-  CHECK_OK(start(&fn, 1));
+  CHECK_OK(start(&fn, "k"));
   CHECK(try_feed(0, "a 1 1") == LEAT_INVALID_ARGUMENT);
   CHECK_STR(err.message,
-            "Do: DoFn 'test:misuse': state 'bag': beam:coder:varint:v1: the value is "
+            "DoFn 'test:misuse': state 'bag': beam:coder:varint:v1: the value is "
             "text, expected an integer");
-  stop();
-  CHECK(start(&fn, 0) == LEAT_INVALID_ARGUMENT);
-  CHECK_STR(err.message,
-            "DoFn 'test:misuse': state and timers are kept by key: give the fields as `key`");
-  CHECK(start(&strings, 1) == LEAT_INVALID_ARGUMENT);
-  CHECK_STR(err.message, "DoFn 'test:strings': only int64 and double combine: state 'odd'");
+  CHECK(start(&fn, NULL) == LEAT_INVALID_ARGUMENT);
+  CHECK(strstr(err.message,
+               "DoFn 'test:misuse': state and timers are kept by key: give the fields as `key`"));
+  CHECK(start(&strings, "k") == LEAT_INVALID_ARGUMENT);
+  CHECK(strstr(err.message, "DoFn 'test:strings': only int64 and double combine: state 'odd'"));
   input(0, row_type, (leat_flow_strategy){.window = {LEAT_FLOW_SESSIONS, 5, 0, 0}});
-  CHECK(start(&fn, 1) == LEAT_FAILED_PRECONDITION);
+  CHECK(start(&fn, "k") == LEAT_FAILED_PRECONDITION);
+  stop();
 }
 
 // --- Timers -------------------------------------------------------------------------------------
@@ -425,7 +421,7 @@ static const leat_dofn ending = {.name = "test:ending",
 
 static void a_timer_fires_beyond_its_time_and_holds_the_watermark(void) {
   input(0, row_type, fixed10);
-  CHECK_OK(start(&timed, 1));
+  CHECK_OK(start(&timed, "k"));
   feed(0, "e 5 1");
   CHECK(op->hold == 5);
   watermark(5);
@@ -438,7 +434,7 @@ static void a_timer_fires_beyond_its_time_and_holds_the_watermark(void) {
 
 static void setting_again_replaces_and_tags_are_apart(void) {
   input(0, row_type, fixed10);
-  CHECK_OK(start(&timed, 1));
+  CHECK_OK(start(&timed, "k"));
   feed(0, "e 5 1;e 7 2;t1 4 1;t2 8 1");
   CHECK(op->hold == 4);
   feed(0, "c 3 1;c 0 2");  // set and cleared
@@ -449,7 +445,7 @@ static void setting_again_replaces_and_tags_are_apart(void) {
 
 static void timers_of_a_leap_fire_in_order_of_their_times(void) {
   input(0, row_type, (leat_flow_strategy){.window = {LEAT_FLOW_FIXED, 10, 0, 0}, .lateness_ms = 5});
-  CHECK_OK(start(&timed, 1));
+  CHECK_OK(start(&timed, "k"));
   feed(0, "e 8 1;r 0 1");  // r: at once, then every 3 ms up to the window's end of life, 14
   watermark(2);
   said("e//r:0@1[0,10)");
@@ -463,7 +459,7 @@ static void timers_of_a_leap_fire_in_order_of_their_times(void) {
 
 static void processing_time_is_apart(void) {
   input(0, row_type, fixed10);
-  CHECK_OK(start(&timed, 1));
+  CHECK_OK(start(&timed, "k"));
   feed(0, "p 100 3");
   CHECK(op->hold == 3);  // it gives out at the time of the row that set it
   watermark(9);
@@ -481,18 +477,18 @@ static void processing_time_is_apart(void) {
 
 static void output_times_have_bounds(void) {
   input(0, row_type, (leat_flow_strategy){.window = {LEAT_FLOW_FIXED, 10, 0, 0}, .lateness_ms = 5});
-  CHECK_OK(start(&timed, 1));
+  CHECK_OK(start(&timed, "k"));
   feed(0, "o 8 5;n 9 1");
   CHECK(op->hold == 6);  // `n` holds nothing
   watermark(10);
   said("e//o:8@6[0,10) e//n:9@9[0,10)");
   CHECK(try_feed(0, "o 13 12") == LEAT_INVALID_ARGUMENT);
   CHECK_STR(err.message,
-            "Do: DoFn 'test:timers': timer 'event': its output time is before what is "
+            "DoFn 'test:timers': timer 'event': its output time is before what is "
             "at hand: 11 ms, the bound is 12 ms");
   CHECK(try_feed(0, "e 15 9") == LEAT_INVALID_ARGUMENT);
   CHECK_STR(err.message,
-            "Do: DoFn 'test:timers': timer 'event': set after its window's end of "
+            "DoFn 'test:timers': timer 'event': set after its window's end of "
             "life, to 15 ms, the bound is 14 ms");
   feed(0, "e 14 9");
   watermark(15);
@@ -502,7 +498,7 @@ static void output_times_have_bounds(void) {
 
 static void state_goes_when_its_window_is_over(void) {
   input(0, row_type, (leat_flow_strategy){.window = {LEAT_FLOW_FIXED, 10, 0, 0}, .lateness_ms = 5});
-  CHECK_OK(start(&ending, 1));
+  CHECK_OK(start(&ending, "k"));
   feed(0, "x 5 1;e 14 2");
   CHECK(op->hold == 9);  // what is given out at the end is not late
   watermark(14);
@@ -512,7 +508,7 @@ static void state_goes_when_its_window_is_over(void) {
   said("e//e:14@14[0,10) gone:7@9[0,10) gone:14@9[0,10)");
   CHECK(op->hold == LEAT_FLOW_TIME_MAX);
   feed(0, "x 2 3");
-  CHECK(op->dropped_late == 1);
+  CHECK(op->counts.dropped_late == 1);
   stop();
 }
 
@@ -541,7 +537,7 @@ static void rows_wait_for_their_side_inputs(void) {
   input(2, row_type, global);
   leat_flow_trigger always = {.kind = LEAT_FLOW_ALWAYS};
   strategies[2].trigger = &always;
-  CHECK_OK(start(&looking, 0));
+  CHECK_OK(start(&looking, NULL));
   feed(0, "a 1 13");
   feed(1, "x 5 3;y 6 17;z 7 23");
   feed(2, "a 8 0");
@@ -571,21 +567,23 @@ static void a_singleton_is_one_row(void) {
   static const leat_dofn fn = {.name = "test:one", .sides = &view, .side_count = 1, .process = one};
   input(0, row_type, global);
   input(1, row_type, global);
-  CHECK_OK(start(&fn, 0));
+  CHECK_OK(start(&fn, NULL));
   feed(1, "r 5 0");
   feed(0, "a 1 1");
   watermark(LEAT_FLOW_TIME_MAX);
   said("r:5@1");
-  stop();
-  CHECK_OK(start(&fn, 0));
+  input(0, row_type, global);
+  input(1, row_type, global);
+  CHECK_OK(start(&fn, NULL));
   feed(0, "a 1 1");
-  CHECK(op->class->watermark(op, LEAT_FLOW_TIME_MAX, &err) == LEAT_FAILED_PRECONDITION);
+  CHECK(try_watermark(LEAT_FLOW_TIME_MAX) == LEAT_FAILED_PRECONDITION);
   CHECK_STR(err.message,
-            "Do: DoFn 'test:one': side input 'rate' has 0 rows in the window, expected "
+            "DoFn 'test:one': side input 'rate' has 0 rows in the window, expected "
             "one");
-  stop();
+  input(0, row_type, global);
   input(1, row_type, fixed10);
-  CHECK(start(&fn, 0) == LEAT_FAILED_PRECONDITION);
+  CHECK(start(&fn, NULL) == LEAT_FAILED_PRECONDITION);
+  stop();
 }
 
 // --- Classes ------------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ static void triggers_go_on_behind_a_grouping(void) {
   CHECK_STR(text.ptr,
             "AfterWatermark(early=Repeatedly(AfterAny(AfterCount(1), "
             "AfterSynchronizedProcessingTime())), late=Repeatedly(AfterCount(1)))");
-  CHECK(behind->merged && !s.merged);
+  CHECK(behind->settled && !s.settled);
   leat_buf_deinit(&text);
 }
 

@@ -1,0 +1,25 @@
+// Transforms: the classes, by the files that they are in.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LEAT_FLOW_TRANSFORMS_H
+#define LEAT_FLOW_TRANSFORMS_H
+
+#include "flow/pipeline.h"
+
+// collect.c
+extern const leat_flow_class leat_flow_collect, leat_flow_write_to_null;
+// combine.c
+extern const leat_flow_class leat_flow_combine;
+// create.c
+extern const leat_flow_class leat_flow_create;
+// csv_source.c
+extern const leat_flow_class leat_flow_read_from_csv, leat_flow_read_from_text;
+// group_by_key.c
+extern const leat_flow_class leat_flow_group_by_key;
+// par_do_class.c
+extern const leat_flow_class leat_flow_par_do;
+// test_stream.c
+extern const leat_flow_class leat_flow_test_stream;
+// windowing.c
+extern const leat_flow_class leat_flow_window_into, leat_flow_flatten;
+
+#endif
