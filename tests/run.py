@@ -33,6 +33,8 @@ def shelves(build):
         "printed.py",
         "registry.py",
         "flow.py",
+        "flow_paths.py",
+        "flow_expr.py",
         "registry_kill.py",
         "mlengine.py",
         "net.py",

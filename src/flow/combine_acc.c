@@ -122,7 +122,7 @@ static leat_status row_result(leat_flow_fast_op *f, int32_t id, const char *acc,
   const leat_flow_combine_plan *p = f->plan;
   leat_str key = leat_flow_key_bytes(&f->keys, id);
   if (f->keys.kind == LEAT_FLOW_KEY_INT)
-    leat_flow_rows_int(f->rows, (int64_t)f->keys.keys.at[id].word);
+    leat_flow_rows_int(f->rows, (int64_t)f->keys.keys.at[id].words[0]);
   else if (f->keys.kind == LEAT_FLOW_KEY_TEXT)
     leat_flow_rows_text(f->rows, key);
   else
@@ -186,11 +186,11 @@ leat_status leat_flow_fast_flush(leat_flow_fast_op *f, leat_error *err) {
 static void put_key(leat_flow_fast_op *f, int row, int32_t id, leat_str key) {
   leat_flow_column *c = &f->out->columns[0];
   if (f->keys.kind == LEAT_FLOW_KEY_INT) {
-    ((int64_t *)c->values)[row] = (int64_t)f->keys.keys.at[id].word;
+    ((int64_t *)c->values)[row] = (int64_t)f->keys.keys.at[id].words[0];
     return;
   }
-  if (key.len <= 8)
-    memcpy(c->bytes + f->out_text, &f->keys.keys.at[id].word, 8);
+  if (key.len <= 16)
+    memcpy(c->bytes + f->out_text, key.ptr, 16);
   else
     memcpy(c->bytes + f->out_text, key.ptr, key.len);
   f->out_text += key.len;

@@ -1,5 +1,4 @@
-// Combine's fast path for fixed, sliding and global windows: panes of time, a row of accumulators
-// by key id in each.
+// Combine's fast path for fixed, sliding and global windows: accumulators by pane and key id.
 // SPDX-License-Identifier: Apache-2.0
 //
 //   time: | pane | pane | pane | pane |   a pane: gcd(size, period) long
@@ -26,6 +25,7 @@ typedef struct panes_op {
   LEAT_VEC(pane *) spare;
   pane *window;           // sliding: the window being made
   int64_t next_start;     // sliding: of the first window that has not been given out
+  int64_t told;           // the watermark before the one at hand: windows up to it are over
   bool started, running;  // running: `window` holds the one before next_start
   pane *last;             // looked up last
 } panes_op;
@@ -267,10 +267,17 @@ static int64_t first_window(const panes_op *o, int64_t ts) {
   return first.start;
 }
 
+// The same, of windows that are not over: a row may be late for some of its own.
+static int64_t first_open(const panes_op *o, int64_t ts) {
+  int64_t first = first_window(o, ts), period = o->fn.period_ms;
+  if (o->told == LEAT_FLOW_TIME_MIN || first + o->fn.size_ms > o->told) return first;
+  return first + (floor_div(o->told - o->fn.size_ms - first, period) + 1) * period;
+}
+
 static leat_status end_sliding(panes_op *o, int64_t to, leat_error *err) {
   leat_status status = LEAT_OK;
   while (!status && o->live.count) {
-    int64_t first = first_window(o, pane_start(o, o->live.at[0]));
+    int64_t first = first_open(o, pane_start(o, o->live.at[0]));
     if (!o->started || (o->next_start < first && !o->running)) o->next_start = first;
     o->started = true;
     if (to < o->next_start + o->fn.size_ms) break;
@@ -287,7 +294,7 @@ static int64_t first_end(panes_op *o) {  // that is to come
   leat_flow_window w;
   if (!o->live.count) return LEAT_FLOW_TIME_MAX;
   if (o->fn.kind == LEAT_FLOW_SLIDING) {
-    int64_t first = first_window(o, pane_start(o, o->live.at[0]));
+    int64_t first = first_open(o, pane_start(o, o->live.at[0]));
     if (o->started && first < o->next_start) first = o->next_start;
     return first + o->fn.size_ms - 1;
   }
@@ -299,6 +306,7 @@ static leat_status panes_watermark(leat_flow_op *op, int64_t to, leat_error *err
   panes_op *o = (panes_op *)op;
   leat_status status =
       o->fn.kind == LEAT_FLOW_SLIDING ? end_sliding(o, to, err) : end_fixed(o, to, err);
+  o->told = to;
   op->hold = first_end(o);
   return status;
 }
@@ -341,6 +349,7 @@ leat_status leat_flow_combine_panes_start(const leat_flow_combine_plan *p,
   if (o->fn.kind == LEAT_FLOW_FIXED) o->length = o->fn.size_ms;
   if (o->fn.kind == LEAT_FLOW_SLIDING) o->length = gcd(o->fn.size_ms, o->fn.period_ms);
   o->fast.plan = p;
+  o->told = LEAT_FLOW_TIME_MIN;
   o->window = leat__calloc(1, sizeof *o->window);
   if (!o->window) return leat__oom(err, sizeof *o->window);
   return leat_flow_fast_init(&o->fast, p, err);

@@ -1,10 +1,10 @@
 // Key ids: small whole numbers for the keys of rows, while something is known of them.
 // SPDX-License-Identifier: Apache-2.0
 //
-//   slots (open addressing): word, length, id          ids: word, length, bytes behind 8, uses
+//   slots (open addressing): two words, length, id      ids: two words, length, all bytes, uses
 //
 // A key is one INT64 or STRING field that cannot be missing, or else the packed bytes of its fields
-// (row_bytes.h). Its first 8 bytes, or its number, are its word: short keys are compared as that.
+// (row_bytes.h). Its words are its first 16 bytes, or its number: short keys are compared as that.
 #ifndef LEAT_FLOW_KEY_IDS_H
 #define LEAT_FLOW_KEY_IDS_H
 
@@ -18,14 +18,14 @@ typedef enum leat_flow_key_kind {
 } leat_flow_key_kind;
 
 typedef struct leat_flow_key {
-  uint64_t word;
-  char *more;     // the whole key where it is longer than 8 bytes
-  uint32_t len;   // bytes; INT: 8
-  uint32_t uses;  // 0: the id is free, or just made
+  uint64_t words[2];  // longer than 16 bytes: a hash of them
+  char *more;         // all bytes then
+  uint32_t len;       // bytes; INT: 8
+  uint32_t uses;      // 0: the id is free, or just made
 } leat_flow_key;
 
 typedef struct leat_flow_key_slot {
-  uint64_t word;
+  uint64_t words[2];
   uint32_t len;  // 0xFFFFFFFF: free
   uint32_t id;
 } leat_flow_key_slot;
@@ -54,7 +54,7 @@ static inline void leat_flow_keys_release(leat_flow_keys *k, int32_t id) {
 // The key's bytes: text, or packed; valid until the key is forgotten or another one is made.
 static inline leat_str leat_flow_key_bytes(const leat_flow_keys *k, int32_t id) {
   const leat_flow_key *key = &k->keys.at[id];
-  return (leat_str){key->len > 8 ? key->more : (const char *)&key->word, key->len};
+  return (leat_str){key->len > 16 ? key->more : (const char *)key->words, key->len};
 }
 
 #endif

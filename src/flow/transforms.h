@@ -6,7 +6,7 @@
 #include "flow/pipeline.h"
 
 // collect.c
-extern const leat_flow_class leat_flow_collect, leat_flow_write_to_null;
+extern const leat_flow_class leat_flow_collect, leat_flow_write_sorted, leat_flow_write_to_null;
 // combine.c
 extern const leat_flow_class leat_flow_combine;
 // create.c
@@ -19,6 +19,8 @@ extern const leat_flow_class leat_flow_group_by_key;
 extern const leat_flow_class leat_flow_par_do;
 // test_stream.c
 extern const leat_flow_class leat_flow_test_stream;
+// split_words.c
+extern const leat_flow_class leat_flow_split_words;
 // windowing.c
 extern const leat_flow_class leat_flow_window_into, leat_flow_flatten;
 
