@@ -6,6 +6,7 @@ import itertools
 import os
 import pathlib
 import random
+import re
 import subprocess
 import sys
 
@@ -52,7 +53,7 @@ def trigger(r, depth=0):
     return f"{name}({', '.join(inner() for _ in range(count))})"
 
 
-def strategy(r):
+def strategy(r, plain):
     size = r.randint(1, 12)
     window = r.choice([
         "GlobalWindows()",
@@ -62,7 +63,7 @@ def strategy(r):
         f"Sessions({r.randint(3, 9)})",
         f"Sessions({r.randint(3, 9)})",
     ])
-    return window, r.choice(["Default()", trigger(r), trigger(r), trigger(r)]), {
+    return window, "Default()" if plain else r.choice(["Default()", trigger(r), trigger(r), trigger(r)]), {
         "accumulating": r.randint(0, 1),
         "lateness": r.choice([0, r.randint(1, 20), r.randint(10, 40)]),
         "combiner": r.randint(0, 2),
@@ -94,10 +95,10 @@ def line_of(pane):
             f"{pane.timing} {pane.index} {pane.on_time_index}")
 
 
-def sequence(seed):
+def sequence(seed, plain=False):
     """The program's input, and what the reference prints for it: a sorted list of lines for each step."""
     r = random.Random(seed)
-    window, text, how = strategy(r)
+    window, text, how = strategy(r, plain)
     model = reference.Group(reference.Strategy(
         eval(window, NAMES), eval(text, NAMES), bool(how["accumulating"]), how["lateness"], COMBINERS[how["combiner"]],
         bool(how["closing"]), not how["nonempty"]))
@@ -122,28 +123,48 @@ def split(output):
     return steps
 
 
-def compare(seeds):
+def combined(line):
+    """A pane's line with the sum and the number of its values in their place."""
+    before, values, after = re.fullmatch(r"(.*\[)(.*)(\].*)", line).groups()
+    numbers = [int(v[1:]) for v in values.split(",") if v]
+    return f"{before}{sum(numbers)}/{len(numbers)}{after}"
+
+
+def held_back(have, want):
+    """The same panes, and a watermark that is only a little behind: the fast paths hold it by groups of windows."""
+    got, due = (int(step[-1].split()[1]) for step in (have, want))
+    return have[:-1] == want[:-1] and due - 12 <= got < due < windows.TIME_MAX and have[-1].split()[2:] == want[-1].split()[2:]
+
+
+def compare(made, *program):
     """All sequences through one process. Answers the panes seen, by timing; tells the first that differs."""
-    made = [(seed, *sequence(seed)) for seed in seeds]
+    title = " ".join(["sequences", *program[1:]])
+    if "group" not in program[-1]:
+        made = [(seed, lines, [sorted(combined(p) if p[0] != "." else p for p in s[:-1]) + s[-1:] for s in steps]) for seed, lines, steps in made]
     text = "".join(line + "\n" for _, lines, _ in made for line in lines)
-    done = subprocess.run([BUILD / "tests/flow-group"], input=text, capture_output=True, text=True, timeout=600)
+    done = subprocess.run([BUILD / "tests" / program[0], *program[1:]], input=text, capture_output=True, text=True, timeout=600)
     got = iter(split(done.stdout))
     seen = {"early": 0, "on-time": 0, "late": 0}
     for seed, lines, steps in made:
         for number, want in enumerate(steps):
             have = next(got, [done.stderr.strip() or "nothing"])
-            if have != want:
+            if have != want and not (program[-1] == "fast" and held_back(have, want)):
                 print("\n".join("# " + line for line in lines))
-                report("sequences", False, f"SEED={seed} step {number + 1}: got {have}, expected {want}")
+                report(title, False, f"SEED={seed} step {number + 1}: got {have}, expected {want}")
                 return seen
             for line in want[:-1]:
                 seen[line.split()[-3]] += 1
-    report(f"sequences: {len(made)}, panes {seen}", done.returncode == 0 and all(seen.values()), done.stderr.strip())
+    report(f"{title}: {len(made)}, panes {seen}", done.returncode == 0 and (seen["on-time"] and seen["late"]), done.stderr.strip())
     return seen
 
 
 cases("flow-coders", "coders.yaml")
 cases("flow-transcripts", "transcripts.yaml")
 seed = os.environ.get("SEED")
-compare([int(seed)] if seed else range(int(os.environ.get("N", 2000))))
+seeds = [int(seed)] if seed else range(int(os.environ.get("N", 2000)))
+made = [(s, *sequence(s)) for s in seeds]
+compare(made, "flow-group")
+for path in "group", "general", "fast":
+    compare(made, "flow-pipeline", path)
+compare([(s, *sequence(s, True)) for s in seeds], "flow-pipeline", "fast")
 sys.exit(1 if failures else 0)

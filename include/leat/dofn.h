@@ -180,7 +180,7 @@ LEAT_API void leat_cell_clear_range(leat_dofn_call *call, int state, int64_t fro
 // --- Timers: of the key and window at hand ------------------------------------------------------
 typedef struct leat_timer_at {
   int64_t time;   // ms; it fires when the watermark, or processing time, is beyond it
-  bool relative;  // to now; in event time to the watermark or, in on_timer, to when that was due;
+  bool relative;  // to now; in event time to the row's time or, in on_timer, to when that was due;
                   // not beyond the window's end of life, where such a one is not set again
   leat_str tag;   // timers of several tags are apart; empty: one more
   bool has_output;

@@ -10,7 +10,7 @@
 
 typedef struct leat_dofn_cell {  // of the plan: a state
   const leat_flow_coder *value, *key;
-  const leat_flow_field *type;
+  const leat_flow_field *type, *key_type;  // key: of a map, else NULL
 } leat_dofn_cell;
 
 typedef struct leat_dofn_plan {
@@ -67,6 +67,14 @@ struct leat_dofn_op {
   leat_dofn_count *counts;  // one a metric
 };
 
+enum { LEAT_DOFN_KEYS = 16 };  // most fields of a key
+
+// What a function needs of its inputs (the main one first) and key: INVALID_ARGUMENT and
+// FAILED_PRECONDITION say what does not fit. The fields and config stay the caller's.
+leat_status leat_dofn_plan_new(leat_arena *arena, const leat_dofn *dofn, leat_str config,
+                               leat_flow_collection *const *inputs, int input_count,
+                               const int *key_fields, int key_count, leat_dofn_plan **out,
+                               leat_error *err);
 const leat_dofn *leat_dofn_find(leat_str name);  // NULL: none; takes a lock
 leat_str leat_dofn_nearest(leat_str name);       // empty: none near
 int64_t leat_dofn_end_of_life(const leat_dofn_op *op, leat_flow_window window);  // ms

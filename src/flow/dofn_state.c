@@ -238,7 +238,7 @@ static leat_status fire_time(const leat_dofn_call *call, int timer, const leat_t
   int64_t end = leat_dofn_end_of_life(op, call->scope->window), now = op->op.worker->now;
   bool event = op->plan->dofn->timers[timer].domain == LEAT_EVENT_TIME;
   bool again = event && call->at == AT_TIMER;  // from where it fired, however far the watermark is
-  int64_t base = again ? call->fired : event ? op->watermark : now;
+  int64_t base = again ? call->fired : event ? call->timestamp : now;
   if (at->time > LEAT_FLOW_TIME_MAX || at->time < LEAT_FLOW_TIME_MIN)
     return bad_timer(call, timer, err, "set to", at->time, LEAT_FLOW_TIME_MAX);
   *fire = at->relative ? base + at->time : at->time;

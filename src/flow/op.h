@@ -19,6 +19,8 @@ typedef struct leat_flow_op_class {
   leat_status (*batch)(leat_flow_op *op, int input, const leat_flow_batch *batch, leat_error *err);
   // All inputs have come so far; NULL: nothing to do.
   leat_status (*watermark)(leat_flow_op *op, int64_t to, leat_error *err);
+  // Not NULL: `watermark` and `hold` are about input 0 alone, and this tells of the others.
+  leat_status (*side_watermark)(leat_flow_op *op, int input, int64_t to, leat_error *err);
   leat_status (*time)(leat_flow_op *op, int64_t now, leat_error *err);  // NULL: nothing to do
   leat_status (*finish_bundle)(leat_flow_op *op, leat_error *err);      // NULL: nothing to do
   // Sources: reads up to a bundle and gives it out; *watermark: no earlier row is to come;
@@ -54,6 +56,7 @@ struct leat_flow_worker {
   leat_flow_run_state *run;
   int index, count;    // of the workers
   int64_t now;         // processing time (ms)
+  bool virtual_time;   // `now` is a source's to move (TestStream), not the clock's
   leat_flow_op **ops;  // by transform id; NULL: a composite, or a source that others read
   bool named;          // the error at hand names its transform already
 };
@@ -74,6 +77,10 @@ leat_status leat_flow_op_new(size_t bytes, const leat_flow_op_class *class,
 // Of all workers, also while they run; *watermark: the output's, the least of them.
 leat_flow_counts leat_flow_counted(const leat_flow *flow, int transform, int64_t *watermark);
 double leat_flow_seconds(const leat_flow *flow);  // that it has run
+
+// The ops of a flow without its workers' threads, to be called by hand: for tests of an op.
+leat_status leat__flow_start(leat_flow *flow, const leat_flow_options *options, leat_error *err);
+leat_flow_op *leat__flow_op(const leat_flow *flow, int worker, int transform);
 
 static inline void leat_flow_count(int64_t *counter, int64_t more) {
   __atomic_store_n(counter, *counter + more, __ATOMIC_RELAXED);

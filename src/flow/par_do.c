@@ -20,18 +20,13 @@ static void leave(leat_dofn_op *op) {
   op->call = (leat_dofn_call){.op = op, .arena = op->call.arena};
 }
 
-static leat_status named(const leat_dofn_op *op, leat_status status, leat_error *err) {
-  if (!status) return LEAT_OK;
-  return leat_error_prepend(err, status, LEAT_STR_FMT, LEAT_STR_ARG(op->op.transform->name));
-}
-
 static leat_status enter_bundle(leat_dofn_op *op, leat_error *err) {
   const leat_dofn *fn = op->plan->dofn;
   if (op->in_bundle) return LEAT_OK;
   op->in_bundle = true;
   leat_status status = fn->start_bundle ? fn->start_bundle(&op->call, err) : LEAT_OK;
   leave(op);
-  return named(op, status, err);
+  return status;
 }
 
 static leat_status leave_bundle(leat_flow_op *base, leat_error *err) {
@@ -41,7 +36,7 @@ static leat_status leave_bundle(leat_flow_op *base, leat_error *err) {
   if (op->in_bundle && fn->finish_bundle) status = fn->finish_bundle(&op->call, err);
   op->in_bundle = false;
   leave(op);
-  return status ? named(op, status, err) : leat_dofn_flush(op, err);
+  return status ? status : leat_dofn_flush(op, err);
 }
 
 static leat_status key_bytes(leat_dofn_op *op, leat_buf *out, leat_error *err) {
@@ -76,9 +71,9 @@ static leat_status find_scope(leat_dofn_op *op, leat_error *err) {
 static leat_status process(leat_dofn_op *op, leat_error *err) {
   leat_status status = LEAT_OK;
   bool over = op->plan->stateful && leat_dofn_end_of_life(op, op->call.window) < op->watermark;
-  if (over) op->op.dropped_late++;
+  if (over) leat_flow_count(&op->op.counts.dropped_late, 1);
   if (!over && op->plan->stateful) status = find_scope(op, err);
-  if (!over && !status) status = named(op, op->plan->dofn->process(&op->call, err), err);
+  if (!over && !status) status = op->plan->dofn->process(&op->call, err);
   leave(op);
   return status;
 }
@@ -164,7 +159,7 @@ static leat_status whole_batch(leat_dofn_op *op, const leat_flow_batch *batch, l
   op->call.batch = batch;
   leat_status status = op->plan->dofn->process_batch(&op->call, columns, batch->rows, err);
   leave(op);
-  return status ? named(op, status, err) : leat_dofn_flush(op, err);
+  return status ? status : leat_dofn_flush(op, err);
 }
 
 // Rows whose side inputs have come; the others wait on.
@@ -181,7 +176,6 @@ static leat_status try_waiting(leat_dofn_op *op, leat_error *err) {
 static leat_status batch_in(leat_flow_op *base, int input, const leat_flow_batch *batch,
                             leat_error *err) {
   leat_dofn_op *op = of(base);
-  base->rows_in += batch->rows;
   if (!input) return main_batch(op, batch, err);
   leat_status status = leat_flow_side_batch(op->sides[input - 1], batch, err);
   return status ? status : try_waiting(op, err);
@@ -198,19 +192,19 @@ static void show_scope(leat_dofn_op *op, leat_dofn_at at, leat_flow_scope *scope
 }
 
 static leat_status fire(leat_dofn_op *op, const leat_flow_due *due, leat_error *err) {
-  leat_flow_timer *timer = &due->scope->timers.at[due->timer];
-  leat_str tag = {leat_arena_str(&op->call.arena, (leat_str){timer->tag, timer->tag_len}),
-                  timer->tag_len};
-  int family = timer->family;
   leat_status status = enter_bundle(op, err);
   if (status) return status;
+  leat_flow_timer *timer = &due->scope->timers.at[due->timer];
+  int family = timer->family;
+  leat_str tag = {leat_arena_str(&op->call.arena, (leat_str){timer->tag, timer->tag_len}),
+                  timer->tag_len};
   show_scope(op, AT_TIMER, due->scope, timer->output);
   op->call.fired =
       op->plan->dofn->timers[family].domain == LEAT_EVENT_TIME ? due->time : LEAT_FLOW_TIME_MIN;
   timer->stamp = 0;
   status = op->plan->dofn->on_timer(&op->call, family, tag, err);
   leave(op);
-  return named(op, status, err);
+  return status;
 }
 
 static leat_status end_scope(leat_dofn_op *op, leat_flow_scope *scope, leat_error *err) {
@@ -222,7 +216,7 @@ static leat_status end_scope(leat_dofn_op *op, leat_flow_scope *scope, leat_erro
     leave(op);
   }
   leat_flow_scope_end(&op->scopes, scope);
-  return named(op, status, err);
+  return status;
 }
 
 static leat_status fire_all(leat_dofn_op *op, leat_flow_queue *queue, int64_t before,
@@ -240,18 +234,28 @@ static void set_hold(leat_dofn_op *op) {
   op->op.hold = hold > LEAT_FLOW_TIME_MAX ? LEAT_FLOW_TIME_MAX : hold;
 }
 
-static leat_status watermark_in(leat_flow_op *base, int64_t to, leat_error *err) {
-  leat_dofn_op *op = of(base);
-  leat_status status = LEAT_OK;
-  for (int i = 0; i < op->plan->dofn->side_count; i++) leat_flow_side_watermark(op->sides[i], to);
-  if (op->plan->dofn->side_count) status = try_waiting(op, err);
-  int64_t mark = op->waiting_from < to ? op->waiting_from : to;
+// What the watermark, of the main input and with what waits, has passed.
+static leat_status settle(leat_dofn_op *op, leat_error *err) {
+  int64_t input = op->op.input_watermark;
+  int64_t mark = op->waiting_from < input ? op->waiting_from : input;
   if (mark > op->watermark) op->watermark = mark;
-  if (!status) status = fire_all(op, &op->event, op->watermark, err);
-  int64_t late = op->strategy->lateness_ms, gone = op->watermark - late;
-  for (int i = 0; i < op->plan->dofn->side_count; i++) leat_flow_side_forget(op->sides[i], gone);
+  leat_status status = fire_all(op, &op->event, op->watermark, err);
+  for (int i = 0; i < op->plan->dofn->side_count; i++)
+    leat_flow_side_forget(op->sides[i], op->watermark - op->strategy->lateness_ms);
   set_hold(op);
   return status;
+}
+
+static leat_status watermark_in(leat_flow_op *base, int64_t to, leat_error *err) {
+  (void)to;
+  return settle(of(base), err);
+}
+
+static leat_status side_watermark_in(leat_flow_op *base, int input, int64_t to, leat_error *err) {
+  leat_dofn_op *op = of(base);
+  if (!leat_flow_side_watermark(op->sides[input - 1], to)) return LEAT_OK;
+  leat_status status = try_waiting(op, err);
+  return status ? status : settle(op, err);
 }
 
 static leat_status time_in(leat_flow_op *base, int64_t now, leat_error *err) {
@@ -291,6 +295,7 @@ static void op_free(leat_flow_op *base) {
 
 static const leat_flow_op_class op_class = {.batch = batch_in,
                                             .watermark = watermark_in,
+                                            .side_watermark = side_watermark_in,
                                             .time = time_in,
                                             .finish_bundle = bundle_end,
                                             .free = op_free};
@@ -316,19 +321,18 @@ static leat_status op_parts(leat_dofn_op *op, leat_error *err) {
 
 leat_status leat__par_do_start(const leat_flow_transform *t, leat_flow_worker *worker,
                                leat_flow_op **out, leat_error *err) {
-  leat_dofn_op *op = leat__calloc(1, sizeof *op);
-  if (!op) return leat__oom(err, sizeof *op);
-  op->op = (leat_flow_op){.class = &op_class, .transform = t, .worker = worker};
-  op->op.hold = LEAT_FLOW_TIME_MAX;
+  leat_dofn_op *op;
+  leat_status status = leat_flow_op_new(sizeof *op, &op_class, t, worker, &op, err);
+  if (status) return status;
   op->plan = t->plan;
   op->strategy = t->inputs.at[0]->strategy;
   op->scopes.states = op->plan->dofn->state_count;
   op->watermark = LEAT_FLOW_TIME_MIN;
   op->waiting_from = LEAT_FLOW_TIME_MAX + 1;
   op->call.op = op;
-  leat_status status = op_parts(op, err);
+  status = op_parts(op, err);
   if (!status && op->plan->dofn->setup)
-    status = named(op, op->plan->dofn->setup(&op->call, op->plan->config, &op->self, err), err);
+    status = op->plan->dofn->setup(&op->call, op->plan->config, &op->self, err);
   op->set_up = !status;
   leave(op);
   if (status) return op_free(&op->op), status;

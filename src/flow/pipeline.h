@@ -22,6 +22,12 @@ typedef struct leat_flow_op leat_flow_op;                // op.h
 typedef struct leat_flow_worker leat_flow_worker;        // op.h
 typedef struct leat_flow_run_state leat_flow_run_state;  // run.c
 
+typedef enum leat_flow_route {  // of an input's rows to workers
+  LEAT_FLOW_BY_KEY,
+  LEAT_FLOW_TO_ALL,  // each has them
+  LEAT_FLOW_STAYS,   // where they are
+} leat_flow_route;
+
 typedef struct leat_flow_user {  // of a collection
   leat_flow_transform *transform;
   int input;  // index of its inputs
@@ -48,9 +54,10 @@ struct leat_flow_transform {
   LEAT_VEC(leat_flow_collection *) outputs;
   void *plan;  // what `apply` made of the config, in the pipeline's arena
   int id;      // index in leat_flow.transforms
-  // Of a keyed class, set by `apply`: rows of equal key meet in one worker.
-  const int *const *key_fields;  // [input]: indices of the fields of its schema
-  int key_count;                 // of each input
+  // Of a keyed class, set by `apply`: rows of equal key meet in one worker. NULL: none need to.
+  const int *const *key_fields;   // [input]: indices of the fields of its schema
+  const leat_flow_route *routes;  // [input]; NULL: all by key
+  int key_count;                  // of each input
 };
 
 struct leat_flow_class {
@@ -67,6 +74,7 @@ struct leat_flow_class {
   void (*stop)(leat_flow_transform *t);  // frees what `plan` holds beyond the arena; may be NULL
   bool keyed;                            // rows of one key must meet in one worker (t->key_fields)
   bool whole;   // one instance, in the first worker, gets all rows (an ordered sink)
+  bool alone;   // the flow runs in one worker (a source that moves time)
   bool splits;  // a source whose instances read parts of it; else only the first worker reads
 };
 

@@ -28,6 +28,7 @@ typedef struct state {  // of one worker
   LEAT_VEC(source) sources;
   int64_t **marks;  // by transform: [input * workers + sender], NULL: not exchanged
   uint64_t *hashes;
+  int64_t told;  // processing time that the ops know
   leat_status status;
   leat_error err;
   pthread_t thread;
@@ -71,7 +72,7 @@ static leat_status named(leat_flow_worker *w, const leat_flow_transform *t, leat
 }
 
 static bool is_exchanged(const state *s, const leat_flow_transform *t) {
-  return s->worker.count > 1 && (t->class->keyed || t->class->whole);
+  return s->worker.count > 1 && ((t->class->keyed && t->key_fields) || t->class->whole);
 }
 
 static leat_status give(state *s, const leat_flow_user *user, const leat_flow_batch *batch,
@@ -93,6 +94,14 @@ static leat_status send_part(state *s, const leat_flow_user *user, leat_flow_bat
   }
   leat_flow_message m = {.transform = user->transform->id, .input = user->input, .batch = part};
   return leat_flow_exchange_send(s->worker.run->exchange, s->worker.index, to, m, err);
+}
+
+static leat_status send_to_all(state *s, const leat_flow_user *user, const leat_flow_batch *batch,
+                               leat_error *err) {
+  leat_status status = LEAT_OK;
+  for (int to = 0; !status && to < s->worker.count; to++)
+    status = send_part(s, user, leat_flow_batch_ref((leat_flow_batch *)batch), to, err);
+  return status;
 }
 
 // Windows that follow from the timestamp are found by the receiver as well as here. The order is on
@@ -127,6 +136,9 @@ static leat_status exchange(state *s, const leat_flow_user *user, const leat_flo
   leat_flow_op *op = s->worker.ops[t->id];
   if (t->class->whole)
     return send_part(s, user, leat_flow_batch_ref((leat_flow_batch *)batch), 0, err);
+  leat_flow_route route = t->routes ? t->routes[user->input] : LEAT_FLOW_BY_KEY;
+  if (route == LEAT_FLOW_STAYS) return give(s, user, batch, err);
+  if (route == LEAT_FLOW_TO_ALL) return send_to_all(s, user, batch, err);
   if (op->lifts) return named(&s->worker, t, op->class->lift(op, user->input, batch, err), err);
   return send_parts(s, user, batch, t->key_fields[user->input], err);
 }
@@ -203,17 +215,30 @@ static leat_status tell_others(state *s, const leat_flow_transform *t, leat_erro
   return LEAT_OK;
 }
 
-static int64_t input_mark(const state *s, const leat_flow_transform *t) {
-  int64_t least = LEAT_FLOW_TIME_MAX;
+static int64_t input_mark(const state *s, const leat_flow_transform *t, size_t input) {
   const int64_t *marks = s->marks[t->id];
-  for (size_t i = 0; i < t->inputs.count; i++) {
-    int64_t mark = marks ? LEAT_FLOW_TIME_MAX : own_mark(s, t, i);
-    for (int from = 0; marks && from < s->worker.count; from++)
-      if (marks[(int)i * s->worker.count + from] < mark)
-        mark = marks[(int)i * s->worker.count + from];
+  int64_t mark = marks ? LEAT_FLOW_TIME_MAX : own_mark(s, t, input);
+  for (int from = 0; marks && from < s->worker.count; from++)
+    if (marks[(int)input * s->worker.count + from] < mark)
+      mark = marks[(int)input * s->worker.count + from];
+  return mark;
+}
+
+static int64_t inputs_mark(const state *s, const leat_flow_transform *t, size_t count) {
+  int64_t least = LEAT_FLOW_TIME_MAX;
+  for (size_t i = 0; i < count; i++) {
+    int64_t mark = input_mark(s, t, i);
     if (mark < least) least = mark;
   }
   return least;
+}
+
+static leat_status move_sides(state *s, const leat_flow_transform *t, leat_flow_op *op,
+                              leat_error *err) {
+  leat_status status = LEAT_OK;
+  for (size_t i = 1; !status && i < t->inputs.count; i++)
+    status = op->class->side_watermark(op, (int)i, input_mark(s, t, i), err);
+  return named(&s->worker, t, status, err);
 }
 
 static leat_status move_watermarks(state *s, leat_error *err) {
@@ -224,7 +249,10 @@ static leat_status move_watermarks(state *s, leat_error *err) {
     leat_flow_op *op = s->worker.ops[t->id];
     if (status) return status;
     if (!op) continue;
-    int64_t mark = input_mark(s, t);
+    bool sides = op->class->side_watermark;
+    if (sides) status = move_sides(s, t, op, err);
+    if (status) return status;
+    int64_t mark = inputs_mark(s, t, sides ? 1 : t->inputs.count);
     if (mark > op->input_watermark) {
       op->input_watermark = mark;
       if (op->class->watermark)
@@ -238,9 +266,10 @@ static leat_status move_watermarks(state *s, leat_error *err) {
 }
 
 static leat_status move_time(state *s, leat_error *err) {
-  int64_t now = (int64_t)(leat_clock_wall() * 1e3);
-  if (now <= s->worker.now) return LEAT_OK;
-  s->worker.now = now;
+  if (!s->worker.virtual_time) s->worker.now = (int64_t)(leat_clock_wall() * 1e3);
+  int64_t now = s->worker.now;
+  if (now <= s->told) return LEAT_OK;
+  s->told = now;
   for (size_t i = 0; i < s->order.count; i++) {
     leat_flow_op *op = s->order.at[i];
     leat_status status = op->class->time ? op->class->time(op, now, err) : LEAT_OK;
@@ -425,15 +454,18 @@ static int threads_of(const leat_flow_options *o) {
   return cores < 1 ? 1 : cores > MOST_WORKERS ? MOST_WORKERS : (int)cores;
 }
 
-static leat_status start_run(leat_flow *flow, const leat_flow_options *options, leat_error *err) {
+leat_status leat__flow_start(leat_flow *flow, const leat_flow_options *options, leat_error *err) {
   leat_flow_run_state *run = leat__calloc(1, sizeof *run);
   if (!run) return leat__oom(err, sizeof *run);
   flow->run = run;
   if (options) run->options = *options;
   run->workers = threads_of(&run->options);
+  for (size_t i = 0; i < flow->transforms.count; i++)
+    if (flow->transforms.at[i]->class->alone) run->workers = 1;
   run->started_ns = leat_clock_ns();
   run->states = leat__calloc((size_t)run->workers, sizeof *run->states);
   if (!run->states) return leat__oom(err, sizeof *run->states);
+  for (int i = 0; i < run->workers; i++) run->states[i].told = LEAT_FLOW_TIME_MIN;
   for (int i = 0; i < run->workers; i++)
     run->states[i].worker = (leat_flow_worker){.flow = flow,
                                                .options = &run->options,
@@ -445,6 +477,10 @@ static leat_status start_run(leat_flow *flow, const leat_flow_options *options, 
       run->workers > 1 ? leat_flow_exchange_new(&run->exchange, run->workers, err) : LEAT_OK;
   for (int i = 0; !status && i < run->workers; i++) status = start_state(&run->states[i], err);
   return status;
+}
+
+leat_flow_op *leat__flow_op(const leat_flow *flow, int worker, int transform) {
+  return flow->run->states[worker].worker.ops[transform];
 }
 
 // The error of the first worker that has one.
@@ -471,7 +507,7 @@ static leat_status run_all(leat_flow_run_state *run, leat_error *err) {
 
 leat_status leat_flow_run(leat_flow *flow, const leat_flow_options *options, leat_error *err) {
   if (flow->run) return leat_error_set(err, LEAT_FAILED_PRECONDITION, "a flow is run once");
-  leat_status status = start_run(flow, options, err);
+  leat_status status = leat__flow_start(flow, options, err);
   if (!status) status = run_all(flow->run, err);
   if (flow->run) flow->run->ended_ns = leat_clock_ns();
   return status;

@@ -114,8 +114,10 @@ leat_status leat_flow_side_batch(leat_flow_side *side, const leat_flow_batch *ba
   return status;
 }
 
-void leat_flow_side_watermark(leat_flow_side *side, int64_t to) {
-  if (side->watermark < to) side->watermark = to;
+bool leat_flow_side_watermark(leat_flow_side *side, int64_t to) {
+  bool grown = side->watermark < to;
+  if (grown) side->watermark = to;
+  return grown;
 }
 
 void leat_flow_side_forget(leat_flow_side *side, int64_t before) {

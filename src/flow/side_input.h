@@ -17,7 +17,7 @@ leat_status leat_flow_side_new(const leat_flow_schema *schema, const leat_flow_s
 void leat_flow_side_free(leat_flow_side *side);  // NULL allowed
 leat_status leat_flow_side_batch(leat_flow_side *side, const leat_flow_batch *batch,
                                  leat_error *err);
-void leat_flow_side_watermark(leat_flow_side *side, int64_t to);
+bool leat_flow_side_watermark(leat_flow_side *side, int64_t to);  // whether it has grown
 // Windows whose end is before that are no longer asked for.
 void leat_flow_side_forget(leat_flow_side *side, int64_t before);
 

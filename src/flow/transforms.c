@@ -3,8 +3,11 @@
 #include "flow/transforms.h"
 
 const leat_flow_class *const leat_flow_classes[] = {
-    &leat_flow_create,       &leat_flow_window_into,   &leat_flow_flatten,
-    &leat_flow_group_by_key, &leat_flow_combine,       &leat_flow_write_to_null,
-    &leat_flow_collect,      &leat_flow_read_from_csv, &leat_flow_read_from_text,
-    &leat_flow_write_sorted, &leat_flow_split_words,   NULL,
+    &leat_flow_create,         &leat_flow_window_into,
+    &leat_flow_flatten,        &leat_flow_group_by_key,
+    &leat_flow_combine,        &leat_flow_write_to_null,
+    &leat_flow_collect,        &leat_flow_read_from_csv,
+    &leat_flow_read_from_text, &leat_flow_par_do,
+    &leat_flow_test_stream,    &leat_flow_write_sorted,
+    &leat_flow_split_words,    NULL,
 };

@@ -15,6 +15,10 @@ extern const leat_flow_class leat_flow_create;
 extern const leat_flow_class leat_flow_read_from_csv, leat_flow_read_from_text;
 // group_by_key.c
 extern const leat_flow_class leat_flow_group_by_key;
+// par_do_class.c
+extern const leat_flow_class leat_flow_par_do;
+// test_stream.c
+extern const leat_flow_class leat_flow_test_stream;
 // split_words.c
 extern const leat_flow_class leat_flow_split_words;
 // windowing.c
