@@ -33,6 +33,7 @@ def shelves(build):
         "printed.py",
         "registry.py",
         "flow.py",
+        "flow_paths.py",
         "flow_expr.py",
         "registry_kill.py",
         "mlengine.py",

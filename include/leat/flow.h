@@ -52,6 +52,7 @@ typedef struct leat_flow_options {  // zero: the defaults
   int threads;                      // 0: one for each core
   bool streaming;     // watermarks advance as input is read; else bounded input is one step of time
   int64_t seed;       // of samples
+  bool general_path;  // groupings go the slower way without special cases, for comparison
   double progress_s;  // between calls of `progress`; 0: never
   void (*progress)(void *context, leat_flow *flow);  // may read leat_flow_metrics_json
   void *context;

@@ -46,8 +46,8 @@ struct command {
 
 extern const command command_train, command_evaluate, command_predict, command_export,
     command_graph, command_compile, command_ckpt, command_version, command_data, command_init,
-    command_help, command_completion, command_flow, command_board, command_runs, command_serve, command_models,
-    command_versions, command_operations;
+    command_help, command_completion, command_flow, command_board, command_runs, command_serve,
+    command_models, command_versions, command_operations;
 extern const command *const commands[];  // all of them, in the order of the help; ends with NULL
 extern const option common_options[];    // of every command; ends with a NULL name
 

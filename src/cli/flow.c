@@ -16,6 +16,7 @@ static const option flow_options[] = {
     {"--streaming", OPTION_FLAG, "", "watermarks advance while bounded input is read", NULL},
     {"--threads", OPTION_VALUE, "N", "workers [one for each core]", NULL},
     {"--metrics-file", OPTION_VALUE, "FILE", "writes the metrics there as JSON, at the end", NULL},
+    {"--general-path", OPTION_FLAG, "", "groups rows without short cuts, for comparison", NULL},
     {"--quiet", OPTION_FLAG, "", "no live view and no table at the end", NULL},
     {0},
 };
@@ -130,8 +131,11 @@ static int run(args *a) {
   leat_error err;
   leat_flow *flow = NULL;
   view v = {.live = isatty(STDERR_FILENO) && !args_get(a, "--quiet")};
-  leat_flow_options o = {
-      .streaming = args_get(a, "--streaming"), .progress = show, .progress_s = 0.25, .context = &v};
+  leat_flow_options o = {.streaming = args_get(a, "--streaming"),
+                         .general_path = args_get(a, "--general-path"),
+                         .progress = show,
+                         .progress_s = 0.25,
+                         .context = &v};
   const char *threads = args_get(a, "--threads");
   int64_t count = 0;
   if (threads && (!leat_parse_i64(leat_str_of(threads), &count) || count < 1 || count > 64))

@@ -1,7 +1,7 @@
 // LogForTesting, AssertEqual, StripErrorMetadata: transforms for tests and for looking on.
 // SPDX-License-Identifier: Apache-2.0
 #include "flow/op.h"
-#include "flow/row_text.h"
+#include "flow/row_json.h"
 
 #include "formats/number.h"
 

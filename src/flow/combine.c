@@ -5,26 +5,15 @@
 //   combine:
 //     total: {value: amount, fn: sum}
 //     amount: sum              short for {value: amount, fn: sum}
-#include "flow/combine_fn.h"
-#include "flow/grouping.h"
+#include "flow/combine_impl.h"
 #include "flow/row_bytes.h"
 
 #include <string.h>
 
-enum { MOST = 64 };
+enum { MOST = LEAT_FLOW_PARTS };
 
-typedef struct part {  // one result
-  const leat_flow_combine_fn *fn;
-  int value;  // field of the kept rows; -1: none
-  size_t at;  // of its accumulator
-} part;
-
-typedef struct plan {
-  leat_flow_grouping grouping;
-  part parts[MOST];
-  int count;
-  size_t bytes;  // of all accumulators
-} plan;
+typedef leat_flow_part part;
+typedef leat_flow_combine_plan plan;
 
 // --- Config -------------------------------------------------------------------------------------
 static leat_status unknown_fn(const leat_flow_transform *t, const leat_yaml_node *node,
@@ -77,6 +66,22 @@ static leat_status read_part(const leat_flow_transform *t, const leat_flow_schem
   return counts ? LEAT_OK : leat_flow_fail(t, node, err, "%s of which value?", out->fn->name);
 }
 
+// Where the part lies on the fast paths.
+static void place(plan *p, part *x, int field, const leat_flow_field *in) {
+  x->field = field;
+  if (!p->stride) p->stride = sizeof(leat_flow_acc), p->compact = true;
+  bool whole =
+      in && !in->nullable && (in->type == LEAT_FLOW_TYPE_INT64 || in->type == LEAT_FLOW_TYPE_INT32);
+  if (!strcmp(x->fn->name, "count")) {
+    x->kind = LEAT_FLOW_PART_COUNT;
+    return;
+  }
+  x->kind = whole && !strcmp(x->fn->name, "sum") ? LEAT_FLOW_PART_SUM : LEAT_FLOW_PART_ANY;
+  p->compact &= x->kind == LEAT_FLOW_PART_SUM;
+  x->fast_at = (p->stride + 15) & ~(size_t)15;
+  p->stride = x->fast_at + ((x->kind == LEAT_FLOW_PART_SUM ? 16 : x->fn->bytes) + 15) / 16 * 16;
+}
+
 static leat_status read_parts(leat_flow *flow, const leat_flow_transform *t, plan *p,
                               const leat_yaml_node *node, leat_flow_field *fields,
                               leat_error *err) {
@@ -92,6 +97,7 @@ static leat_status read_parts(leat_flow *flow, const leat_flow_transform *t, pla
     if (!out->fn->type(in, &fields[i]))
       return leat_flow_fail(t, node->items[i], err, "no %s of %s", out->fn->name,
                             in ? leat_flow_type_name(in->type) : "nothing");
+    place(p, out, field, in);
     out->at = p->bytes;
     p->bytes += (out->fn->bytes + 15) & ~(size_t)15;
     while (field >= 0 && k < count && values[k] != field) k++;
@@ -99,6 +105,7 @@ static leat_status read_parts(leat_flow *flow, const leat_flow_transform *t, pla
     out->value = field < 0 ? -1 : k;
   }
   p->count = (int)node->count;
+  p->stride = (p->stride + 15) & ~(size_t)15;
   return leat_flow_grouping_values(flow, &p->grouping, values, count, err);
 }
 
@@ -169,7 +176,11 @@ static leat_status combine_apply(leat_flow *flow, leat_flow_transform *t, leat_e
 static leat_status combine_start(const leat_flow_transform *t, leat_flow_worker *worker,
                                  leat_flow_op **out, leat_error *err) {
   const plan *p = t->plan;
-  return leat_flow_grouping_start(&p->grouping, t, worker, out, err);
+  if (worker->options->general_path || !leat_flow_combine_is_fast(p))
+    return leat_flow_grouping_start(&p->grouping, t, worker, out, err);
+  if (p->grouping.strategy->window.kind == LEAT_FLOW_SESSIONS)
+    return leat_flow_combine_sessions_start(p, t, worker, out, err);
+  return leat_flow_combine_panes_start(p, t, worker, out, err);
 }
 
 static const char *const combine_fields[] = {"group_by", "combine", "language", NULL};

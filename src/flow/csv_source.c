@@ -13,15 +13,13 @@
 // goes the long way, field by field.
 #include "flow/lines.h"
 #include "flow/op.h"
+#include "flow/scan.h"
 #include "flow/windowing.h"
 #include "formats/date.h"
 #include "formats/number.h"
 
 #include <math.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 enum { COLUMNS = 256, SNIFF = 64 << 10 };
 
@@ -446,22 +444,6 @@ static bool put_text(filling *f, target *to, leat_str value) {
   return true;
 }
 
-// Bit i: byte i of the 64 at p is a or b. They can all be read.
-static inline uint64_t find_two(const char *p, char a, char b) {
-  uint64_t mask = 0;
-#ifdef __SSE2__
-  __m128i x = _mm_set1_epi8(a), y = _mm_set1_epi8(b);
-  for (int i = 0; i < 4; i++) {
-    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + i * 16));
-    __m128i either = _mm_or_si128(_mm_cmpeq_epi8(v, x), _mm_cmpeq_epi8(v, y));
-    mask |= (uint64_t)(uint32_t)_mm_movemask_epi8(either) << i * 16;
-  }
-#else
-  for (int i = 0; i < 64; i++) mask |= (uint64_t)(p[i] == a || p[i] == b) << i;
-#endif
-  return mask;
-}
-
 typedef struct scan {  // over the delimiters and line ends of a text
   const char *from;    // bit 0 of the mask
   uint64_t mask;
@@ -473,7 +455,7 @@ static inline const char *scan_next(scan *s, const char *end) {
   while (!s->mask) {
     s->from += 64;
     if (s->from >= end) return end;
-    s->mask = find_two(s->from, s->delimiter, '\n');
+    s->mask = leat_flow_find_two(s->from, s->delimiter, '\n');
   }
   const char *at = s->from + __builtin_ctzll(s->mask);
   s->mask &= s->mask - 1;
@@ -598,7 +580,7 @@ static leat_status bad_row(csv_op *s, leat_str line, const char *why, leat_error
 
 static void scan_from(scan *s, const char *p, const char *end) {
   s->from = p;
-  s->mask = p < end ? find_two(p, s->delimiter, '\n') : 0;
+  s->mask = p < end ? leat_flow_find_two(p, s->delimiter, '\n') : 0;
 }
 
 // Takes back what the row at hand has put so far.

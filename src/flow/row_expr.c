@@ -3,7 +3,7 @@
 #include "flow/row_expr.h"
 
 #include "flow/expr_impl.h"
-#include "flow/row_text.h"
+#include "flow/row_json.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
 //   fields: {name: timestamp | window_start | window_end | window_string | window_type | pane_info}
 //           or a list of these; default: timestamp, window_start and window_end
 #include "flow/row_expr.h"
-#include "flow/row_text.h"
+#include "flow/row_json.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -9,7 +9,7 @@
 extern const leat_flow_class leat_flow_log_for_testing, leat_flow_assert_equal,
     leat_flow_strip_error_metadata;
 // collect.c
-extern const leat_flow_class leat_flow_collect, leat_flow_write_to_null;
+extern const leat_flow_class leat_flow_collect, leat_flow_write_sorted, leat_flow_write_to_null;
 // combine.c
 extern const leat_flow_class leat_flow_combine;
 // create.c
@@ -24,6 +24,8 @@ extern const leat_flow_class leat_flow_group_by_key;
 extern const leat_flow_class leat_flow_map_to_fields, leat_flow_filter;
 // partition.c
 extern const leat_flow_class leat_flow_partition;
+// split_words.c
+extern const leat_flow_class leat_flow_split_words;
 // times.c
 extern const leat_flow_class leat_flow_assign_timestamps, leat_flow_extract_windowing_info;
 // windowing.c

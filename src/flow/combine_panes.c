@@ -1,0 +1,346 @@
+// Combine's fast path for fixed, sliding and global windows: accumulators by pane and key id.
+// SPDX-License-Identifier: Apache-2.0
+//
+//   time: | pane | pane | pane | pane |   a pane: gcd(size, period) long
+//         |<---- window ---->|            a window: several panes, merged when it ends
+//
+// Windows end in order, so the timers are the panes themselves. Sums and counts of a window are
+// those of the one before it, plus the panes that enter, less those that leave.
+#include "flow/combine_impl.h"
+
+#include <string.h>
+
+typedef struct pane {
+  int64_t number;  // covers [number * length, + length) from the offset on
+  char *accs;      // by key id
+  size_t cap;      // ids
+  LEAT_VEC(int32_t) touched;
+} pane;
+
+typedef struct panes_op {
+  leat_flow_fast_op fast;
+  leat_flow_window_fn fn;
+  int64_t length;         // of a pane; 0: the global window
+  LEAT_VEC(pane *) live;  // in order of time
+  LEAT_VEC(pane *) spare;
+  pane *window;           // sliding: the window being made
+  int64_t next_start;     // sliding: of the first window that has not been given out
+  bool started, running;  // running: `window` holds the one before next_start
+  pane *last;             // looked up last
+} panes_op;
+
+// --- Panes --------------------------------------------------------------------------------------
+static void pane_free(const leat_flow_combine_plan *p, pane *x) {
+  for (size_t i = 0; x && i < x->touched.count; i++)
+    leat_flow_fast_clear(p, x->accs + (size_t)x->touched.at[i] * p->stride);
+  if (!x) return;
+  leat__free(x->accs);
+  leat_vec_deinit(&x->touched);
+  leat__free(x);
+}
+
+static bool pane_room(const panes_op *o, pane *x) {
+  size_t ids = o->fast.keys.keys.count, stride = o->fast.plan->stride;
+  if (ids <= x->cap) return true;
+  size_t cap = x->cap ? x->cap * 2 : 256;
+  while (cap < ids) cap *= 2;
+  char *accs = leat__alloc_aligned(cap * stride);
+  if (!accs) return false;
+  if (x->cap) memcpy(accs, x->accs, x->cap * stride);
+  memset(accs + x->cap * stride, 0, (cap - x->cap) * stride);
+  leat__free(x->accs);
+  x->accs = accs;
+  x->cap = cap;
+  return true;
+}
+
+static pane *pane_new(panes_op *o) {
+  if (o->spare.count) return o->spare.at[--o->spare.count];
+  return leat__calloc(1, sizeof(pane));
+}
+
+// Forgets what it holds; the keys lose a use.
+static void pane_end(panes_op *o, pane *x) {
+  size_t stride = o->fast.plan->stride;
+  for (size_t i = 0; i < x->touched.count; i++) {
+    leat_flow_fast_clear(o->fast.plan, x->accs + (size_t)x->touched.at[i] * stride);
+    leat_flow_keys_release(&o->fast.keys, x->touched.at[i]);
+  }
+  x->touched.count = 0;
+  if (o->last == x) o->last = NULL;
+  if (!leat_vec_push(&o->spare, x)) pane_free(o->fast.plan, x);
+}
+
+static pane *pane_find(panes_op *o, int64_t number) {
+  size_t at = o->live.count;
+  while (at && o->live.at[at - 1]->number > number) at--;
+  if (at && o->live.at[at - 1]->number == number) return o->live.at[at - 1];
+  pane *x = pane_new(o);
+  if (!x || !leat_vec_push(&o->live, NULL)) return pane_free(o->fast.plan, x), NULL;
+  memmove(&o->live.at[at + 1], &o->live.at[at], (o->live.count - 1 - at) * sizeof *o->live.at);
+  x->number = number;
+  return o->live.at[at] = x;
+}
+
+static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
+
+static int64_t pane_start(const panes_op *o, const pane *x) {
+  return x->number * o->length + o->fn.offset_ms;
+}
+
+static void empty_window(panes_op *o) {
+  pane *w = o->window;
+  for (size_t i = 0; i < w->touched.count; i++)
+    leat_flow_fast_clear(o->fast.plan, w->accs + (size_t)w->touched.at[i] * o->fast.plan->stride);
+  w->touched.count = 0;
+  o->running = false;
+}
+
+// --- Rows ---------------------------------------------------------------------------------------
+// Counts the windows of a row that have been given out; true: all of them.
+static bool is_late(panes_op *o, int64_t ts) {
+  leat_flow_window w;
+  bool open = false;
+  bool more = leat_flow_window_first(&o->fn, ts, &w);
+  for (; more; more = leat_flow_window_next(&o->fn, ts, &w)) {
+    bool late = o->fast.op.input_watermark > leat_flow_window_max(w);
+    if (late) leat_flow_count(&o->fast.op.counts.dropped_late, 1);
+    open |= !late;
+  }
+  return !open;
+}
+
+static bool touch(panes_op *o, pane *x, int32_t id, char *acc) {
+  if (((leat_flow_acc *)(void *)acc)->rows++) return true;
+  o->fast.keys.keys.at[id].uses++;
+  return leat_vec_push(&x->touched, id);
+}
+
+// A row that comes into a pane which the window at hand has taken in already is not in the window:
+// that is then made anew.
+static void distrust(panes_op *o, const pane *x) {
+  int64_t end = o->next_start - o->fn.period_ms + o->fn.size_ms;
+  if (o->running && pane_start(o, x) < end) empty_window(o);
+}
+
+static leat_status panes_batch(leat_flow_op *op, int input, const leat_flow_batch *batch,
+                               leat_error *err) {
+  panes_op *o = (panes_op *)op;
+  leat_flow_fast_op *f = &o->fast;
+  size_t stride = f->plan->stride;
+  int64_t open = op->input_watermark;  // no window of a later row has been given out
+  (void)input;
+  leat_status status = leat_flow_keys_find(&f->keys, batch, f->ids, err);
+  if (status) return status;
+  pane *last = o->last;
+  int64_t from = last ? pane_start(o, last) : 0, to = last ? from + o->length : 0;
+  if (last && !pane_room(o, last)) return leat__oom(err, stride);
+  if (last) distrust(o, last);
+  for (int i = 0; i < batch->rows; i++) {
+    int64_t ts = batch->timestamps[i];
+    f->accs[i] = f->nowhere;
+    if (ts < open && is_late(o, ts)) continue;
+    if (!last || (o->length && (ts < from || ts >= to))) {
+      last = pane_find(o, o->length ? floor_div(ts - o->fn.offset_ms, o->length) : 0);
+      if (!last || !pane_room(o, last)) return leat__oom(err, stride);
+      from = pane_start(o, last), to = from + o->length;
+      distrust(o, last);
+    }
+    f->accs[i] = last->accs + (size_t)f->ids[i] * stride;
+    if (!touch(o, last, f->ids[i], f->accs[i])) return leat__oom(err, stride);
+  }
+  o->last = last;
+  status = leat_flow_fast_add(f, batch, err);
+  leat_flow_fast_clear(f->plan, f->nowhere);
+  // A key all of whose rows were dropped is of no use.
+  for (int i = 0; i < batch->rows; i++)
+    if (f->accs[i] == f->nowhere && f->keys.keys.at[f->ids[i]].len &&
+        !f->keys.keys.at[f->ids[i]].uses)
+      leat_flow_keys_forget(&f->keys, f->ids[i]);
+  return status;
+}
+
+// --- Windows ------------------------------------------------------------------------------------
+static leat_status give_out(panes_op *o, const pane *x, leat_flow_window window, leat_error *err) {
+  size_t stride = o->fast.plan->stride;
+  leat_status status = LEAT_OK;
+  for (size_t i = 0; !status && i < x->touched.count; i++) {
+    const char *acc = x->accs + (size_t)x->touched.at[i] * stride;
+    status = leat_flow_fast_result(&o->fast, x->touched.at[i], acc, window, err);
+  }
+  return status ? status : leat_flow_fast_flush(&o->fast, err);
+}
+
+static leat_status end_fixed(panes_op *o, int64_t to, leat_error *err) {
+  leat_status status = LEAT_OK;
+  size_t ended = 0;
+  for (; !status && ended < o->live.count; ended++) {
+    pane *x = o->live.at[ended];
+    leat_flow_window w;
+    leat_flow_window_first(&o->fn, o->length ? pane_start(o, x) : 0, &w);
+    if (to <= leat_flow_window_max(w)) break;
+    status = give_out(o, x, w, err);
+    pane_end(o, x);
+  }
+  o->live.count -= ended;
+  memmove(o->live.at, o->live.at + ended, o->live.count * sizeof *o->live.at);
+  return status;
+}
+
+static bool enter(panes_op *o, const pane *x) {
+  size_t stride = o->fast.plan->stride;
+  if (!pane_room(o, o->window)) return false;
+  for (size_t i = 0; i < x->touched.count; i++) {
+    int32_t id = x->touched.at[i];
+    char *acc = o->window->accs + (size_t)id * stride;
+    if (!((leat_flow_acc *)(void *)acc)->rows && !leat_vec_push(&o->window->touched, id))
+      return false;
+    if (!leat_flow_fast_merge(o->fast.plan, acc, x->accs + (size_t)id * stride)) return false;
+  }
+  return true;
+}
+
+static void leave(panes_op *o, const pane *x) {
+  size_t stride = o->fast.plan->stride;
+  for (size_t i = 0; i < x->touched.count; i++) {
+    size_t at = (size_t)x->touched.at[i] * stride;
+    leat_flow_fast_subtract(o->fast.plan, o->window->accs + at, x->accs + at);
+  }
+}
+
+// Drops keys that have left from the list of those in the window.
+static void tidy(panes_op *o) {
+  pane *w = o->window;
+  size_t kept = 0;
+  for (size_t i = 0; i < w->touched.count; i++) {
+    const char *acc = w->accs + (size_t)w->touched.at[i] * o->fast.plan->stride;
+    if (((const leat_flow_acc *)(const void *)acc)->rows) w->touched.at[kept++] = w->touched.at[i];
+  }
+  w->touched.count = kept;
+}
+
+// The panes of [from, to) enter or leave the window.
+static bool move_panes(panes_op *o, int64_t from, int64_t to, bool in) {
+  for (size_t i = 0; i < o->live.count; i++) {
+    int64_t start = pane_start(o, o->live.at[i]);
+    if (start < from || start >= to) continue;
+    if (in && !enter(o, o->live.at[i])) return false;
+    if (!in) leave(o, o->live.at[i]);
+  }
+  return true;
+}
+
+static leat_status end_window(panes_op *o, int64_t start, leat_error *err) {
+  int64_t end = start + o->fn.size_ms, period = o->fn.period_ms;
+  bool good = true;
+  if (o->running) {
+    good = move_panes(o, end - period, end, true);
+    if (good) move_panes(o, start - period, start, false), tidy(o);
+  } else {
+    good = move_panes(o, start, end, true);
+  }
+  if (!good) return leat__oom(err, o->fast.plan->stride);
+  leat_status status = give_out(o, o->window, (leat_flow_window){start, end}, err);
+  if (o->fast.plan->compact)
+    o->running = true;
+  else
+    empty_window(o);
+  return status;
+}
+
+// Panes that no window to come has; the next window to be made may still have to see them leave.
+static void drop_panes(panes_op *o) {
+  size_t gone = 0;
+  int64_t needed = o->next_start - (o->running ? o->fn.period_ms : 0);
+  while (gone < o->live.count && pane_start(o, o->live.at[gone]) + o->length <= needed)
+    pane_end(o, o->live.at[gone++]);
+  o->live.count -= gone;
+  memmove(o->live.at, o->live.at + gone, o->live.count * sizeof *o->live.at);
+}
+
+// The start of the first window that has a time.
+static int64_t first_window(const panes_op *o, int64_t ts) {
+  leat_flow_window w, first = {0};
+  bool more = leat_flow_window_first(&o->fn, ts, &w);
+  for (; more; more = leat_flow_window_next(&o->fn, ts, &w)) first = w;
+  return first.start;
+}
+
+static leat_status end_sliding(panes_op *o, int64_t to, leat_error *err) {
+  leat_status status = LEAT_OK;
+  while (!status && o->live.count) {
+    int64_t first = first_window(o, pane_start(o, o->live.at[0]));
+    if (!o->started || (o->next_start < first && !o->running)) o->next_start = first;
+    o->started = true;
+    if (to < o->next_start + o->fn.size_ms) break;
+    status = end_window(o, o->next_start, err);
+    o->next_start += o->fn.period_ms;
+    drop_panes(o);
+  }
+  // Nothing is left that would have to leave the window.
+  if (!o->live.count && o->running) empty_window(o);
+  return status;
+}
+
+static int64_t first_end(panes_op *o) {  // that is to come
+  leat_flow_window w;
+  if (!o->live.count) return LEAT_FLOW_TIME_MAX;
+  if (o->fn.kind == LEAT_FLOW_SLIDING) {
+    int64_t first = first_window(o, pane_start(o, o->live.at[0]));
+    if (o->started && first < o->next_start) first = o->next_start;
+    return first + o->fn.size_ms - 1;
+  }
+  leat_flow_window_first(&o->fn, o->length ? pane_start(o, o->live.at[0]) : 0, &w);
+  return leat_flow_window_max(w);
+}
+
+static leat_status panes_watermark(leat_flow_op *op, int64_t to, leat_error *err) {
+  panes_op *o = (panes_op *)op;
+  leat_status status =
+      o->fn.kind == LEAT_FLOW_SLIDING ? end_sliding(o, to, err) : end_fixed(o, to, err);
+  op->hold = first_end(o);
+  return status;
+}
+
+static leat_status panes_finish_bundle(leat_flow_op *op, leat_error *err) {
+  (void)err;
+  op->hold = first_end((panes_op *)op);
+  return LEAT_OK;
+}
+
+static void panes_free(leat_flow_op *op) {
+  panes_op *o = (panes_op *)op;
+  const leat_flow_combine_plan *p = o->fast.plan;
+  for (size_t i = 0; i < o->live.count; i++) pane_free(p, o->live.at[i]);
+  for (size_t i = 0; i < o->spare.count; i++) pane_free(p, o->spare.at[i]);
+  pane_free(p, o->window);
+  leat_vec_deinit(&o->live);
+  leat_vec_deinit(&o->spare);
+  leat_flow_fast_deinit(&o->fast);
+  leat__free(o);
+}
+
+static const leat_flow_op_class panes_class = {.batch = panes_batch,
+                                               .watermark = panes_watermark,
+                                               .finish_bundle = panes_finish_bundle,
+                                               .free = panes_free};
+
+static int64_t gcd(int64_t a, int64_t b) {
+  for (int64_t rest; b; a = b, b = rest) rest = a % b;
+  return a;
+}
+
+leat_status leat_flow_combine_panes_start(const leat_flow_combine_plan *p,
+                                          const leat_flow_transform *t, leat_flow_worker *worker,
+                                          leat_flow_op **out, leat_error *err) {
+  leat_status status = leat_flow_op_new(sizeof(panes_op), &panes_class, t, worker, out, err);
+  if (status) return status;
+  panes_op *o = (panes_op *)*out;
+  o->fn = p->grouping.strategy->window;
+  if (o->fn.kind == LEAT_FLOW_FIXED) o->length = o->fn.size_ms;
+  if (o->fn.kind == LEAT_FLOW_SLIDING) o->length = gcd(o->fn.size_ms, o->fn.period_ms);
+  o->fast.plan = p;
+  o->window = leat__calloc(1, sizeof *o->window);
+  if (!o->window) return leat__oom(err, sizeof *o->window);
+  return leat_flow_fast_init(&o->fast, p, err);
+}
