@@ -35,6 +35,7 @@ def shelves(build):
         "flow.py",
         "flow_paths.py",
         "flow_expr.py",
+        "flow_yaml.py",
         "registry_kill.py",
         "mlengine.py",
         "net.py",

@@ -5,6 +5,9 @@
 
 #include "flow/pipeline.h"
 
+// check.c
+extern const leat_flow_class leat_flow_log_for_testing, leat_flow_assert_equal,
+    leat_flow_strip_error_metadata;
 // collect.c
 extern const leat_flow_class leat_flow_collect, leat_flow_write_sorted, leat_flow_write_to_null;
 // combine.c
@@ -13,14 +16,22 @@ extern const leat_flow_class leat_flow_combine;
 extern const leat_flow_class leat_flow_create;
 // csv_source.c
 extern const leat_flow_class leat_flow_read_from_csv, leat_flow_read_from_text;
+// explode.c
+extern const leat_flow_class leat_flow_explode;
 // group_by_key.c
 extern const leat_flow_class leat_flow_group_by_key;
+// map_fields.c
+extern const leat_flow_class leat_flow_map_to_fields, leat_flow_filter;
+// partition.c
+extern const leat_flow_class leat_flow_partition;
 // par_do_class.c
 extern const leat_flow_class leat_flow_par_do;
 // test_stream.c
 extern const leat_flow_class leat_flow_test_stream;
 // split_words.c
 extern const leat_flow_class leat_flow_split_words;
+// times.c
+extern const leat_flow_class leat_flow_assign_timestamps, leat_flow_extract_windowing_info;
 // windowing.c
 extern const leat_flow_class leat_flow_window_into, leat_flow_flatten;
 

@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""Pipelines of pipeline.yaml, end to end: each transform by what AssertEqual finds, and errors by what they say."""
+# SPDX-License-Identifier: Apache-2.0
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "build").resolve()
+LEAT = BUILD / "leat"
+failures = 0
+
+
+def report(name, good, why=""):
+    global failures
+    failures += not good
+    print(("ok " if good else "not ok ") + name + ("" if good else f" # {why}"))
+
+
+def run(text, *options, cwd=None, stdin=None):
+    file = pathlib.Path(cwd or scratch) / "pipeline.yaml"
+    file.write_text(text)
+    return subprocess.run([LEAT, "flow", "run", str(file), "--quiet", *options], capture_output=True, text=True, cwd=cwd or scratch, timeout=60, input=stdin)
+
+
+def chain(*transforms):
+    """A chain out of YAML flow mappings, one a line."""
+    return "pipeline:\n  type: chain\n  transforms:\n" + "".join(f"    - {t}\n" for t in transforms)
+
+
+def holds(name, *transforms, expect, threads=("1", "2"), **more):
+    text = chain(*transforms, "{type: AssertEqual, config: {elements: " + json.dumps(expect) + "}}")
+    for n in threads:
+        done = run(text, "--threads", n, **more)
+        if done.returncode:
+            return report(name, False, f"{n} threads: {done.stderr.strip()}")
+    report(name, True)
+
+
+def refused(name, text, *wanted):
+    done = run(text)
+    report(name, done.returncode == 1 and all(w in done.stderr for w in wanted), done.stderr.strip() or "it ran")
+
+
+PEOPLE = "{type: Create, config: {elements: [{name: ann, age: 31, tags: [a, b], more: [1, 2]}, {name: bob, age: 17, tags: [], more: [3]}, {name: cy, age: null, tags: [c], more: [4, 5]}]}}"
+
+
+def maps():
+    holds("MapToFields: names and literals", PEOPLE, "{type: MapToFields, config: {fields: {who: name, one: 1, text: \"'x'\"}}}", expect=[{"who": n, "one": 1, "text": "x"} for n in ("ann", "bob", "cy")])
+    holds("MapToFields: sql", PEOPLE, "{type: MapToFields, config: {language: sql, fields: {who: UPPER(name), next: age + 1}}}", expect=[{"who": "ANN", "next": 32}, {"who": "BOB", "next": 18}, {"who": "CY", "next": None}])
+    holds("MapToFields: append and drop", PEOPLE, "{type: MapToFields, config: {language: sql, append: true, drop: [tags, more], fields: {n: LENGTH(name)}}}", expect=[{"name": "ann", "age": 31, "n": 3}, {"name": "bob", "age": 17, "n": 3}, {"name": "cy", "age": None, "n": 2}])
+    holds("MapToFields: output_type", PEOPLE, "{type: MapToFields, config: {language: sql, fields: {a: {expression: age, output_type: string}}}}", expect=[{"a": "31"}, {"a": "17"}, {"a": None}])
+    holds("Filter: generic", PEOPLE, "{type: Filter, config: {keep: age > 18}}", "{type: MapToFields, config: {fields: {name: name}}}", expect=[{"name": "ann"}])
+    holds("Filter: sql", PEOPLE, "{type: Filter, config: {language: sql, keep: \"age IS NULL OR name LIKE 'b%'\"}}", "{type: MapToFields, config: {fields: {name: name}}}", expect=[{"name": "bob"}, {"name": "cy"}])
+    holds("Explode: one field", PEOPLE, "{type: Explode, config: {fields: tags}}", "{type: MapToFields, config: {fields: {name: name, tags: tags}}}", expect=[{"name": "ann", "tags": "a"}, {"name": "ann", "tags": "b"}, {"name": "cy", "tags": "c"}])
+    holds("Explode: each with each", PEOPLE, "{type: Explode, config: {fields: [tags, more], cross_product: true}}", "{type: MapToFields, config: {fields: {t: tags, m: more}}}", expect=[{"t": "a", "m": 1}, {"t": "a", "m": 2}, {"t": "b", "m": 1}, {"t": "b", "m": 2}, {"t": "c", "m": 4}, {"t": "c", "m": 5}])
+    holds("Explode: item by item", PEOPLE, "{type: Explode, config: {fields: [tags, more], cross_product: false}}", "{type: MapToFields, config: {fields: {t: tags, m: more}}}", expect=[{"t": "a", "m": 1}, {"t": "b", "m": 2}, {"t": None, "m": 3}, {"t": "c", "m": 4}, {"t": None, "m": 5}])
+    holds("SPLIT makes a list", "{type: Create, config: {elements: [{s: 'a b a'}]}}", "{type: MapToFields, config: {language: sql, fields: {w: \"SPLIT(s, ' ')\"}}}", "{type: Explode, config: {fields: w}}", "{type: Filter, config: {keep: \"w == 'a'\"}}", expect=[{"w": "a"}, {"w": "a"}])
+    holds("fields inside of rows", "{type: Create, config: {elements: [{p: {x: 1, q: {y: a}}}]}}", "{type: MapToFields, config: {language: sql, fields: {x: p.x + 1, y: p.q.y, q: p.q}}}", expect=[{"x": 2, "y": "a", "q": {"y": "a"}}])
+    many = "{type: Create, config: {elements: [" + ", ".join(f"{{n: {i}}}" for i in range(5000)) + "]}}"
+    holds("more rows than a batch", many, "{type: Filter, config: {language: sql, keep: n % 1000 = 7}}", "{type: MapToFields, config: {language: sql, fields: {n: n / 1000, s: \"'<' || CAST(n AS STRING) || '>'\"}}}", expect=[{"n": i, "s": f"<{i * 1000 + 7}>"} for i in range(5)])
+
+
+TREE = """
+pipeline:
+  type: composite
+  transforms:
+    - {type: Create, name: In, config: {elements: [{k: a, n: 4, d: 2}, {k: b, n: 5, d: 0}, {k: c, n: 6, d: 3}]}}
+"""
+
+
+def trees():
+    def tree(*rest):
+        return TREE + "".join(f"    - {t}\n" for t in rest)
+
+    done = run(tree("{type: MapToFields, name: M, input: In, config: {language: sql, fields: {q: n / d}, error_handling: {output: bad}}}", "{type: AssertEqual, name: A, input: M, config: {elements: [{q: 2}, {q: 2}]}}", "{type: MapToFields, name: E, input: M.bad, config: {language: sql, fields: {k: element.k, msg: msg}}}", "{type: AssertEqual, name: B, input: E, config: {elements: [{k: b, msg: division by zero}]}}", "{type: StripErrorMetadata, name: S, input: M.bad}", "{type: AssertEqual, name: C, input: S, config: {elements: [{k: b, n: 5, d: 0}]}}"))
+    report("rows that fail go to the error output", done.returncode == 0, done.stderr)
+    done = run(tree("{type: Filter, name: F, input: In, config: {language: sql, keep: n / d > 1, error_handling: {output: bad}}}", "{type: AssertEqual, name: A, input: F, config: {elements: [{k: a, n: 4, d: 2}, {k: c, n: 6, d: 3}]}}", "{type: StripErrorMetadata, name: S, input: F.bad}", "{type: AssertEqual, name: C, input: S, config: {elements: [{k: b, n: 5, d: 0}]}}"))
+    report("Filter: rows that fail", done.returncode == 0, done.stderr)
+    done = run(tree("{type: Partition, name: P, input: In, config: {by: k, outputs: [a, b], unknown_output: rest}}", "{type: AssertEqual, name: A, input: P.a, config: {elements: [{k: a, n: 4, d: 2}]}}", "{type: AssertEqual, name: B, input: P.b, config: {elements: [{k: b, n: 5, d: 0}]}}", "{type: AssertEqual, name: C, input: P.rest, config: {elements: [{k: c, n: 6, d: 3}]}}"))
+    report("Partition", done.returncode == 0, done.stderr)
+    done = run(tree("{type: Partition, name: P, input: In, config: {by: \"CASE WHEN n > 4 THEN 'big' ELSE 'small' END\", language: sql, outputs: [big, small]}}", "{type: AssertEqual, name: A, input: P.small, config: {elements: [{k: a, n: 4, d: 2}]}}"))
+    report("Partition by an expression", done.returncode == 0, done.stderr)
+    refused("Partition: unknown", tree("{type: Partition, name: P, input: In, config: {by: k, outputs: [a, b]}}"), "'c' is none of the outputs")
+    refused("a row that fails ends the run", tree("{type: MapToFields, name: M, input: In, config: {language: sql, fields: {q: n / d}}}"), "M: division by zero in row", '"k": "b"', "error_handling")
+    refused("AssertEqual: other rows", tree("{type: AssertEqual, input: In, config: {elements: [{k: a, n: 4, d: 2}, {k: x}]}}"), "1 missing, such as {k: x, }", "2 not expected")
+
+
+def times():
+    rows = "{type: Create, config: {elements: [{t: 5, v: 1}, {t: 12, v: 2}, {t: 17, v: 4}]}}"
+    holds("AssignTimestamps, windows, times as fields", rows, "{type: AssignTimestamps, config: {timestamp: t}}", "{type: WindowInto, config: {windowing: {type: fixed, size: 10s}}}", "{type: ExtractWindowingInfo, config: {fields: [timestamp, window_start, window_string]}}", "{type: MapToFields, config: {language: sql, fields: {v: v, at: UNIX_MILLIS(timestamp), s: UNIX_SECONDS(window_start), w: window_string}}}", expect=[{"v": 1, "at": 5000, "s": 0, "w": "[0.000, 10.000)"}, {"v": 2, "at": 12000, "s": 10, "w": "[10.000, 20.000)"}, {"v": 4, "at": 17000, "s": 10, "w": "[10.000, 20.000)"}])
+    holds("sums by window", rows, "{type: AssignTimestamps, config: {timestamp: t}}", "{type: WindowInto, config: {windowing: {type: fixed, size: 10s}}}", "{type: Combine, config: {combine: {v: sum}}}", expect=[{"v": 1}, {"v": 6}])
+    holds("sliding windows: a row each", rows, "{type: AssignTimestamps, config: {timestamp: t}}", "{type: WindowInto, config: {windowing: {type: sliding, size: 20s, period: 10s}}}", "{type: ExtractWindowingInfo, config: {fields: {w: window_end}}}", "{type: MapToFields, config: {language: sql, fields: {v: v, w: UNIX_SECONDS(w)}}}", expect=[{"v": 1, "w": 20}, {"v": 1, "w": 10}, {"v": 2, "w": 30}, {"v": 2, "w": 20}, {"v": 4, "w": 30}, {"v": 4, "w": 20}])
+    holds("times as text", "{type: Create, config: {elements: [{t: '2020-01-01 00:00:01'}]}}", "{type: AssignTimestamps, config: {timestamp: t}}", "{type: ExtractWindowingInfo, config: {fields: {at: timestamp}}}", expect=[{"t": "2020-01-01 00:00:01", "at": "2020-01-01T00:00:01Z"}])
+    holds("windows stay where times change", rows, "{type: AssignTimestamps, config: {timestamp: t}}", "{type: WindowInto, config: {windowing: {type: fixed, size: 10s}}}", "{type: AssignTimestamps, config: {language: sql, timestamp: t + 100}}", "{type: ExtractWindowingInfo, config: {fields: {w: window_start}}}", "{type: MapToFields, config: {language: sql, fields: {w: UNIX_SECONDS(w)}}}", expect=[{"w": 0}, {"w": 10}, {"w": 10}])
+
+
+def errors():
+    refused("an unknown field, with its place", "pipeline:\n  type: chain\n  transforms:\n    - type: Create\n      config: {elements: [{name: a}]}\n    - type: MapToFields\n      config:\n        language: sql\n        fields:\n          x: UPPER(nmae)\n", "pipeline.yaml:10:20", "no field 'nmae'; nearest: 'name'")
+    refused("python is refused by name", chain(PEOPLE, "{type: MapToFields, config: {language: python, fields: {x: name}}}"), "language: python cannot be run here; say generic or sql")
+    refused("callables are refused", chain(PEOPLE, "{type: MapToFields, config: {fields: {x: {callable: 'lambda r: r.name'}}}}"), "callables of python or javascript")
+    refused("an unknown option", chain(PEOPLE, "{type: Filter, config: {kepp: x}}"), "no field of its config 'kepp'; did you mean 'keep'?")
+    refused("a filter that is no condition", chain(PEOPLE, "{type: Filter, config: {keep: name}}"), "expected a condition (a bool), this is a string")
+    refused("a type of error", chain(PEOPLE, "{type: MapToFields, config: {language: sql, fields: {x: age + name}}}"), "+ of (int64, string)")
+    refused("explode what is no list", chain(PEOPLE, "{type: Explode, config: {fields: name}}"), "field 'name' is a string, expected a list")
+    refused("explode without cross_product", chain(PEOPLE, "{type: Explode, config: {fields: [tags, more]}}"), "cross_product: true")
+    refused("drop without append", chain(PEOPLE, "{type: MapToFields, config: {drop: [tags], fields: {x: name}}}"), "drop needs `append: true`")
+    refused("a field twice", chain(PEOPLE, "{type: MapToFields, config: {append: true, fields: {name: age}}}"), "there is a field 'name' already")
+    refused("a regular expression", chain(PEOPLE, "{type: Filter, config: {language: sql, keep: \"REGEXP_LIKE(name, '(')\"}}"), "is no regular expression")
+
+
+with tempfile.TemporaryDirectory() as scratch:
+    maps()
+    trees()
+    times()
+    errors()
+sys.exit(bool(failures))
