@@ -18,6 +18,9 @@ extern const leat_flow_class leat_flow_create;
 extern const leat_flow_class leat_flow_read_from_csv, leat_flow_read_from_text;
 // explode.c
 extern const leat_flow_class leat_flow_explode;
+// file_sink.c
+extern const leat_flow_class leat_flow_write_to_text, leat_flow_write_to_csv,
+    leat_flow_write_to_json, leat_flow_write_to_tfrecord;
 // group_by_key.c
 extern const leat_flow_class leat_flow_group_by_key;
 // map_fields.c
