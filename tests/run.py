@@ -34,6 +34,7 @@ def shelves(build):
         "registry.py",
         "flow.py",
         "flow_paths.py",
+        "flow_examples.py",
         "flow_expr.py",
         "flow_yaml.py",
         "registry_kill.py",
