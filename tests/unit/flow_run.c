@@ -1,38 +1,11 @@
 // Tests of flow/run: pipelines of Create, windows and groupings; what is wrong is named.
 // SPDX-License-Identifier: Apache-2.0
 #include "flow/collect.h"
+#include "flow/row_text.h"
 #include "leat/flow.h"
 #include "test.h"
 
-// All rows that a Collect got, as lines "{...}" sorted, one a row.
-static void row_text(const leat_flow_field *f, const leat_flow_column *c, int row, leat_buf *out) {
-  const int32_t *ends = c->values;
-  if (!leat_flow_is_valid(c, row)) {
-    leat_buf_c(out, "null");
-    return;
-  }
-  switch (f->type) {
-    case LEAT_FLOW_TYPE_BOOL: leat_buf_c(out, leat_flow_bool(c, row) ? "true" : "false"); break;
-    case LEAT_FLOW_TYPE_DOUBLE: leat_buf_fmt(out, "%.17g", ((double *)c->values)[row]); break;
-    case LEAT_FLOW_TYPE_STRING: leat_buf_str(out, leat_flow_text(c, row)); break;
-    case LEAT_FLOW_TYPE_LIST:
-      leat_buf_char(out, '[');
-      for (int32_t i = ends[row]; i < ends[row + 1]; i++) {
-        if (i > ends[row]) leat_buf_char(out, ' ');
-        row_text(f->fields, c->children, i, out);
-      }
-      leat_buf_char(out, ']');
-      break;
-    case LEAT_FLOW_TYPE_ROW:
-      for (int i = 0; i < f->field_count; i++) {
-        if (i) leat_buf_char(out, '/');
-        row_text(&f->fields[i], &c->children[i], row, out);
-      }
-      break;
-    default: leat_buf_fmt(out, "%lld", (long long)((int64_t *)c->values)[row]); break;
-  }
-}
-
+// All rows that a Collect got, sorted, with ; between.
 static int by_text(const void *a, const void *b) {
   return strcmp(*(char *const *)a, *(char *const *)b);
 }
@@ -45,10 +18,7 @@ static char *collected(leat_flow *flow, const char *name) {
   for (size_t b = 0; b < count; b++)
     for (int i = 0; i < all[b]->rows && lines < 4096; i++) {
       leat_buf_clear(&text);
-      for (int f = 0; f < all[b]->schema->count; f++) {
-        if (f) leat_buf_char(&text, ' ');
-        row_text(&all[b]->schema->fields[f], &all[b]->columns[f], i, &text);
-      }
+      leat_flow_row_text(all[b], i, &text);
       line[lines++] = strdup(text.ptr ? text.ptr : "");
     }
   if (lines) qsort(line, lines, sizeof *line, by_text);
@@ -101,14 +71,17 @@ static void check_combine(int threads) {
   char *text = collected(flow, "Out"), *groups = collected(flow, "Grouped"),
        *one = collected(flow, "OutAll");
   CHECK_MSG(!strcmp(text,
-                    "a 4 0.25 2 -0.25 2 [1 3]; b 13 1.5 3 -1e+20 "
-                    "4.333333333333333 [2 5 6]; c null 4 1 4 null [null]"),
+                    "k=a total=4 x=0.25 rows=2 least=-0.25 mean=2.0 all=[1, 3]; "
+                    "k=b total=13 x=1.5 rows=3 least=-1e+20 mean=4.333333333333333 "
+                    "all=[2, 5, 6]; k=c total=null x=4.0 rows=1 least=4.0 mean=null "
+                    "all=[null]"),
             "%s", text);
   CHECK_MSG(!strcmp(groups,
-                    "a [1/0.5 3/-0.25]; b [2/1e+20 "
-                    "5/-1e+20 6/1.5]; c [null/4]"),
+                    "k=a values=[{\"n\": 1, \"x\": 0.5}, {\"n\": 3, \"x\": -0.25}]; "
+                    "k=b values=[{\"n\": 2, \"x\": 1e+20}, {\"n\": 5, \"x\": -1e+20}, "
+                    "{\"n\": 6, \"x\": 1.5}]; k=c values=[{\"n\": null, \"x\": 4.0}]"),
             "%s", groups);
-  CHECK_MSG(!strcmp(one, "6 6"), "%s", one);
+  CHECK_MSG(!strcmp(one, "n=6 count=6"), "%s", one);
   free(text), free(groups), free(one);
   CHECK(leat_flow_run(flow, NULL, &err) == LEAT_FAILED_PRECONDITION);
   leat_flow_free(flow);
