@@ -26,10 +26,10 @@ leat_status leat_flow_fast_init(leat_flow_fast_op *f, const leat_flow_combine_pl
   f->plan = plan;
   f->shared = leat_flow_block_new();
   f->nowhere = leat__alloc_aligned(plan->stride);
+  if (f->nowhere) memset(f->nowhere, 0, plan->stride);
   if (f->shared)
     f->panes = leat_flow_block_alloc(f->shared, LEAT_FLOW_BATCH_ROWS * sizeof *f->panes);
   if (!f->panes || !f->nowhere) return leat__oom(err, plan->stride);
-  memset(f->nowhere, 0, plan->stride);
   for (int i = 0; i < LEAT_FLOW_BATCH_ROWS; i++)
     f->panes[i] = (leat_flow_pane){.first = true, .last = true, .timing = LEAT_FLOW_ON_TIME};
   leat_status status = leat_flow_rows_new(&f->rows, g->out, err);

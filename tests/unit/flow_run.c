@@ -155,25 +155,36 @@ static void windows_are_read(void) {
 static int allowed;
 static bool count_down(size_t bytes) { return (void)bytes, allowed-- > 0; }
 
+static leat_status whole_life(const char *windowing, const char *combine, leat_error *err) {
+  leat_flow *flow = NULL;
+  leat_flow_pcollection in, windows, out;
+  leat_status status = leat_flow_new(&flow, err);
+  if (!status) status = leat_flow_apply(flow, "Rows", "Create", rows, NULL, 0, &in, err);
+  if (!status) status = leat_flow_apply(flow, "In", "WindowInto", windowing, &in, 1, &windows, err);
+  if (!status) status = leat_flow_apply(flow, "Sums", "Combine", combine, &windows, 1, &out, err);
+  if (!status) status = leat_flow_apply(flow, "Out", "Collect", NULL, &out, 1, NULL, err);
+  if (!status) status = leat_flow_run(flow, &(leat_flow_options){.threads = 1}, err);
+  return leat_flow_free(flow), status;
+}
+
 static void memory_that_ends_is_an_error(void) {
-  leat_status status = LEAT_RESOURCE_EXHAUSTED;
-  leat_error err;
-  for (int n = 0; status == LEAT_RESOURCE_EXHAUSTED; n++) {
-    leat_flow *flow = NULL;
-    leat_flow_pcollection in, out;
-    leat__alloc_hook = count_down;
-    allowed = n;
-    status = leat_flow_new(&flow, &err);
-    if (!status) status = leat_flow_apply(flow, "Rows", "Create", rows, NULL, 0, &in, &err);
-    if (!status)
-      status = leat_flow_apply(flow, "Sums", "Combine", "{group_by: k, combine: {x: sum, n: max}}",
-                               &in, 1, &out, &err);
-    if (!status) status = leat_flow_apply(flow, "Out", "Collect", NULL, &out, 1, NULL, &err);
-    if (!status) status = leat_flow_run(flow, &(leat_flow_options){.threads = 1}, &err);
-    leat_flow_free(flow);
-    leat__alloc_hook = NULL;
+  static const char *const windows[] = {
+      "windowing: {type: global}", "windowing: {type: sessions, gap: 10s}",
+      "windowing: {type: sliding, size: 20s, period: 10s}",
+      "windowing: {type: fixed, size: 10s, trigger: {after_watermark: {late: always}}}"};
+  static const char *const combines[] = {"{group_by: k, combine: {x: sum, n: max}}",
+                                         "{group_by: [k, n], combine: {n: count}}"};
+  for (int i = 0; i < 8; i++) {
+    leat_status status = LEAT_RESOURCE_EXHAUSTED;
+    leat_error err;
+    for (int n = 0; status == LEAT_RESOURCE_EXHAUSTED; n++) {
+      leat__alloc_hook = count_down;
+      allowed = n;
+      status = whole_life(windows[i % 4], combines[i / 4], &err);
+      leat__alloc_hook = NULL;
+    }
+    CHECK_OK(status);
   }
-  CHECK_OK(status);
 }
 
 int main(int argc, char **argv) {
