@@ -44,7 +44,6 @@ verify: all
 
 interop: all
 	@python3 tests/interop/run.py $(BUILD)
-	@python3 tests/interop/flow.py $(BUILD)
 
 # The board's page: its sources in web/board/src, what is built and embedded in web/board/dist.
 NODE_MODULES = web/board/node_modules/.package-lock.json

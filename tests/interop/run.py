@@ -35,6 +35,7 @@ def main():
         failed |= subprocess.run([python, script, BUILD], env=env).returncode
     failed |= subprocess.run([sys.executable, HERE / "serving.py", BUILD]).returncode
     failed |= subprocess.run([sys.executable, HERE / "board.py", BUILD]).returncode
+    failed |= subprocess.run([sys.executable, HERE / "flow.py", BUILD]).returncode
     return failed
 
 
