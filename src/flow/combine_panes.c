@@ -231,7 +231,7 @@ static leat_status end_fixed(panes_op *o, int64_t to, leat_error *err) {
     pane_end(o, x);
   }
   o->live.count -= ended;
-  memmove(o->live.at, o->live.at + ended, o->live.count * sizeof *o->live.at);
+  if (o->live.count) memmove(o->live.at, o->live.at + ended, o->live.count * sizeof *o->live.at);
   return status;
 }
 
@@ -303,7 +303,7 @@ static void drop_panes(panes_op *o) {
   while (gone < o->live.count && pane_start(o, o->live.at[gone]) + o->length <= needed)
     pane_end(o, o->live.at[gone++]);
   o->live.count -= gone;
-  memmove(o->live.at, o->live.at + gone, o->live.count * sizeof *o->live.at);
+  if (o->live.count) memmove(o->live.at, o->live.at + gone, o->live.count * sizeof *o->live.at);
 }
 
 // The start of the first window that has a time.

@@ -26,7 +26,8 @@ typedef struct state {  // of one worker
   leat_flow_worker worker;
   LEAT_VEC(leat_flow_op *) order;  // all ops, in the pipeline's order
   LEAT_VEC(source) sources;
-  int64_t **marks;  // by transform: [input * workers + sender], NULL: not exchanged
+  size_t transforms;  // of the flow when it was started
+  int64_t **marks;    // by transform: [input * workers + sender], NULL: not exchanged
   uint64_t *hashes;
   int64_t told;  // processing time that the ops know
   leat_status status;
@@ -418,6 +419,7 @@ static leat_status start_marks(state *s, const leat_flow_transform *t, leat_erro
 
 static leat_status start_state(state *s, leat_error *err) {
   size_t count = s->worker.flow->transforms.count + 1;
+  s->transforms = count - 1;
   s->worker.ops = leat__calloc(count, sizeof *s->worker.ops);
   s->marks = leat__calloc(count, sizeof *s->marks);
   s->hashes = leat__alloc(LEAT_FLOW_BATCH_ROWS * sizeof *s->hashes);
@@ -431,9 +433,9 @@ static leat_status start_state(state *s, leat_error *err) {
 }
 
 static void state_deinit(state *s) {
-  for (size_t i = 0; s->worker.ops && i < s->worker.flow->transforms.count; i++)
+  for (size_t i = 0; s->worker.ops && i < s->transforms; i++)
     if (s->worker.ops[i]) s->worker.ops[i]->class->free(s->worker.ops[i]);
-  for (size_t i = 0; s->marks && i < s->worker.flow->transforms.count; i++) leat__free(s->marks[i]);
+  for (size_t i = 0; s->marks && i < s->transforms; i++) leat__free(s->marks[i]);
   leat__free(s->worker.ops);
   leat__free(s->marks);
   leat__free(s->hashes);
