@@ -526,7 +526,8 @@ leat_flow_counts leat_flow_counted(const leat_flow *flow, int transform, int64_t
   leat_flow_counts sum = {0};
   *watermark = LEAT_FLOW_TIME_MAX;
   for (int i = 0; flow->run && i < flow->run->workers; i++) {
-    leat_flow_op *op = flow->run->states[i].worker.ops[transform];
+    const state *s = &flow->run->states[i];
+    leat_flow_op *op = (size_t)transform < s->transforms ? s->worker.ops[transform] : NULL;
     if (!op) continue;
     sum.rows_in += __atomic_load_n(&op->counts.rows_in, __ATOMIC_RELAXED);
     sum.rows_out += __atomic_load_n(&op->counts.rows_out, __ATOMIC_RELAXED);
