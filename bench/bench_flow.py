@@ -109,6 +109,39 @@ def start_to_end(tmp):
     row("flow-f5", "s", min(times))
 
 
+# 50 events a millisecond; when the first event behind each window is written goes to a file.
+WRITER = """
+import os, sys, time
+start, log = time.perf_counter(), open(sys.argv[1], "w")
+for ms in range(int(sys.argv[2])):
+    time.sleep(max(0, start + ms / 1000 - time.perf_counter()))
+    if ms % 20 == 0:
+        log.write(f"{time.perf_counter()}\\n")
+    os.write(1, "".join(f"{1000000 + ms},k{i % 10},1\\n" for i in range(50)).encode())
+log.close()
+"""
+
+
+def delays(tmp):
+    """From the write that moves the watermark past a window to the last of its ten results being read."""
+    pipeline, log = pathlib.Path(tmp) / "delay.yaml", pathlib.Path(tmp) / "sent"
+    pipeline.write_text("pipeline:\n  type: chain\n  transforms:\n    - type: ReadFromCsv\n      config: {path: '-', header: false, schema: {ts: int64, key: string, value: int64}, timestamp: {field: ts, unit: ms}}\n"
+                        "    - type: Combine\n      windowing: {type: fixed, size: 20ms}\n      config: {group_by: key, combine: {sum: {value: value, fn: sum}}}\n"
+                        "    - type: WriteToJson\n      config: {path: '-'}\n")
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, log, "5000"], stdout=subprocess.PIPE)
+    flow = subprocess.Popen([BUILD / "leat", "flow", "run", pipeline, "--streaming", "--threads", "1", "--quiet"], stdin=writer.stdout, stdout=subprocess.PIPE)
+    writer.stdout.close()
+    seen = []
+    while data := os.read(flow.stdout.fileno(), 1 << 16):
+        seen += [time.perf_counter()] * data.count(b"\n")
+    if flow.wait() or writer.wait() or len(seen) != 2500:
+        sys.exit(f"flow-f6: {len(seen)} results, not 2500")
+    sent = [float(line) for line in log.read_text().split()][1:]
+    found = sorted((seen[10 * i + 9] - at) * 1e3 for i, at in enumerate(sent))[:-1]
+    row("flow-f6-p50", "ms", found[len(found) // 2])
+    row("flow-f6-p99", "ms", found[int(len(found) * 0.99)])
+
+
 def main():
     os.sched_setaffinity(0, set(CORES))
     million = EVENTS / 1e6
@@ -120,6 +153,7 @@ def main():
         words = data(f"words-{WORD_MB}", "words", WORD_MB * 1000000)
         job(tmp, "flow-f3", words_pipeline(words), "words", words, WORD_MB, "MB/s")
         start_to_end(tmp)
+        delays(tmp)
     return 0
 
 
