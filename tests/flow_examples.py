@@ -75,6 +75,8 @@ def commands(tmp):
     (tmp / "page.yaml").write_text("\n".join(line[4:] for line in block.splitlines()) + "\n")
     done = leat("flow", "run", "page.yaml", cwd=tmp)
     check("the pipeline of docs/flows.md", done.returncode == 0 and list(tmp.glob("views*.json")), done.stderr)
+    done = subprocess.run([BUILD / "leat", "flow", "check", "--portable", EXAMPLES / "views.yaml"], cwd=tmp, capture_output=True)
+    check("check --portable prints Beam's message", done.returncode == 0 and b"beam:window_fn:fixed_windows:v1" in done.stdout and b"beam:transform:group_by_key:v1" in done.stdout, done.stderr)
     classes = set(re.findall(r"leat_flow_class leat_flow_\w+ = \{\s*\.type = \"(\w+)\"", "\n".join(f.read_text() for f in (ROOT / "src/flow").glob("*.c"))))
     missing = [c for c in classes if c not in page]
     check("docs/flows.md names each transform", not missing and len(classes) > 10, missing)

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/terminal.h"
 #include "flow/op.h"
+#include "flow/portable.h"
 #include "formats/date.h"
 #include "formats/number.h"
 
@@ -17,6 +18,8 @@ static const option flow_options[] = {
     {"--threads", OPTION_VALUE, "N", "workers [one for each core]", NULL},
     {"--metrics-file", OPTION_VALUE, "FILE", "writes the metrics there as JSON, at the end", NULL},
     {"--general-path", OPTION_FLAG, "", "groups rows without short cuts, for comparison", NULL},
+    {"--portable", OPTION_FLAG, "", "check: prints Beam's Pipeline message instead, as bytes",
+     NULL},
     {"--quiet", OPTION_FLAG, "", "no live view and no table at the end", NULL},
     {0},
 };
@@ -165,11 +168,23 @@ static int run(args *a) {
 // --- Looking ------------------------------------------------------------------------------------
 static const char *const window_names[] = {"global", "fixed", "sliding", "sessions"};
 
+static leat_status print_portable(const leat_flow *flow, leat_error *err) {
+  leat_buf bytes = {0};
+  leat_status status = leat_flow_portable(flow, &bytes, err);
+  if (!status && isatty(STDOUT_FILENO))
+    status = leat_error_set(err, LEAT_INVALID_ARGUMENT,
+                            "the message is bytes: send it to a file, or through protoc --decode");
+  if (!status) fwrite(bytes.ptr, 1, bytes.len, stdout);
+  return leat_buf_deinit(&bytes), status;
+}
+
 static int check(args *a) {
   leat_error err;
   leat_flow *flow = NULL;
+  bool portable = args_get(a, "--portable");
   leat_status status = load(a, &flow, &err);
-  for (size_t i = 0; !status && i < flow->collections.count; i++) {
+  if (!status && portable) status = print_portable(flow, &err);
+  for (size_t i = 0; !status && !portable && i < flow->collections.count; i++) {
     const leat_flow_collection *c = flow->collections.at[i];
     leat_buf schema = {0};
     leat_flow_schema_print(c->schema, &schema);
