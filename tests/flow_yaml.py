@@ -98,6 +98,37 @@ def times():
     holds("windows stay where times change", rows, "{type: AssignTimestamps, config: {timestamp: t}}", "{type: WindowInto, config: {windowing: {type: fixed, size: 10s}}}", "{type: AssignTimestamps, config: {language: sql, timestamp: t + 100}}", "{type: ExtractWindowingInfo, config: {fields: {w: window_start}}}", "{type: MapToFields, config: {language: sql, fields: {w: UNIX_SECONDS(w)}}}", expect=[{"w": 0}, {"w": 10}, {"w": 10}])
 
 
+def groups():
+    odd = "{type: Create, config: {elements: [{d: 1.5, s: b}, {d: -0.0, s: a}, {d: 0.0, s: ab}, {d: null, s: b}, {d: -7.25, s: ''}, {d: 1e300, s: \"a\\0z\"}]}}"
+    holds("Sort: numbers and nulls", odd, "{type: Sort, config: {by: d}}", "{type: Combine, config: {combine: {d: group}}}", "{type: MapToFields, config: {fields: {d: d}}}", expect=[{"d": [-7.25, -0.0, 0.0, 1.5, 1e300, None]}])
+    holds("Sort: texts, falling", odd, "{type: Sort, config: {by: s desc}}", "{type: Combine, config: {combine: {s: group}}}", expect=[{"s": ["b", "b", "ab", "a\0z", "a", ""]}])
+    holds("Top: the least", odd, "{type: Top, config: {n: 2, by: d, smallest: true}}", "{type: MapToFields, config: {fields: {s: s}}}", expect=[{"s": ""}, {"s": "a"}])
+    holds("Distinct: all fields", "{type: Create, config: {elements: [{a: 1, b: x}, {a: 1, b: x}, {a: 1, b: y}]}}", "{type: Distinct}", expect=[{"a": 1, "b": "x"}, {"a": 1, "b": "y"}])
+    holds("Reshuffle", PEOPLE, "{type: Reshuffle}", "{type: MapToFields, config: {fields: {n: name}}}", expect=[{"n": n} for n in ("ann", "bob", "cy")])
+    many = "{type: Create, config: {elements: [" + ", ".join(f"{{n: {i * 7919 % 10007}}}" for i in range(10007)) + "]}}"
+    holds("Sort: more rows than a batch", many, "{type: Sort, config: {by: n}}", "{type: Combine, config: {combine: {n: group}}}", "{type: MapToFields, config: {language: sql, fields: {c: CARDINALITY(n)}}}", expect=[{"c": 10007}])
+    refused("Top: without n", chain(PEOPLE, "{type: Top, config: {by: age}}"), "expected n: how many")
+    refused("Top: n of 0", chain(PEOPLE, "{type: Top, config: {n: 0, by: age}}"), "pipeline.yaml:5", "expected 1 to 2147483647")
+    refused("Sort: by a list", chain(PEOPLE, "{type: Sort, config: {by: tags}}"), "field 'tags' is a list, which has no order")
+    refused("Sort: by what is not there", chain(PEOPLE, "{type: Sort, config: {by: agee desc}}"), "no field 'agee'; did you mean 'age'?")
+    refused("Combine: settings of a function that has none", chain(PEOPLE, "{type: Combine, config: {combine: {n: {value: age, fn: {type: sum, config: {n: 3}}}}}}"), "sum has no settings")
+    refused("Combine: quantiles of texts", chain(PEOPLE, "{type: Combine, config: {combine: {n: {value: name, fn: {type: quantiles, config: {n: 3}}}}}}"), "no quantiles of string")
+    refused("Combine: falling fractions", chain(PEOPLE, "{type: Combine, config: {combine: {n: {value: age, fn: {type: quantiles, config: {fractions: [0.5, 0.1]}}}}}}"), "expected fractions of 0 to 1, rising")
+
+    def join(config, more="{A: A, B: B}"):
+        return TREE.replace("name: In", "name: A") + "    - {type: Create, name: B, config: {elements: [{k: a, n: 1.5}]}}\n" + f"    - {{type: Join, name: J, input: {more}, config: {config}}}\n"
+
+    done = run(join("{equalities: k, type: inner}") + "    - {type: AssertEqual, input: J, config: {elements: [{k: a, n: 4, d: 2, k0: a, n0: 1.5}]}}\n")
+    report("Join: names that are there already get a number", done.returncode == 0, done.stderr)
+    refused("Join: an unknown input", join("{equalities: [{A: k, C: k}], type: inner}"), "no input 'C'")
+    refused("Join: an unknown field", join("{equalities: [{A: k, B: m}], type: inner}"), "no field 'm'")
+    refused("Join: keys of other types", join("{equalities: n, type: inner}"), "the key 'n' is a int64, 'n' a double; cast one of them")
+    refused("Join: no type", join("{equalities: k}"), "expected type: inner, left, right, outer")
+    refused("Join: a name twice", join("{equalities: k, type: inner, fields: {A: [k], B: [k]}}"), "there is a field 'k' already; rename one of them")
+    refused("Join: inputs without names", join("{equalities: k, type: inner}", "[A, B]"), "inputs need names")
+    refused("CoGroupByKey: a key is missing", join("{equalities: k, type: inner}").replace("type: Join", "type: CoGroupByKey").replace("{equalities: k, type: inner}", "{group_by: {A: k}}"), "by which field of 'B'?")
+
+
 def errors():
     refused("an unknown field, with its place", "pipeline:\n  type: chain\n  transforms:\n    - type: Create\n      config: {elements: [{name: a}]}\n    - type: MapToFields\n      config:\n        language: sql\n        fields:\n          x: UPPER(nmae)\n", "pipeline.yaml:10:20", "no field 'nmae'; nearest: 'name'")
     refused("python is refused by name", chain(PEOPLE, "{type: MapToFields, config: {language: python, fields: {x: name}}}"), "language: python cannot be run here; say generic or sql")
@@ -116,5 +147,6 @@ with tempfile.TemporaryDirectory() as scratch:
     maps()
     trees()
     times()
+    groups()
     errors()
 sys.exit(bool(failures))

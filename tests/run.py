@@ -33,6 +33,7 @@ def shelves(build):
         "printed.py",
         "registry.py",
         "flow.py",
+        "flow_groups.py",
         "flow_paths.py",
         "flow_examples.py",
         "flow_expr.py",

@@ -5,7 +5,9 @@
 //   combine:
 //     total: {value: amount, fn: sum}
 //     amount: sum              short for {value: amount, fn: sum}
+//     best: {value: "*", fn: {type: top, config: {n: 3, by: amount}}}    of whole rows
 #include "flow/combine_impl.h"
+#include "flow/combine_rows.h"
 #include "flow/row_bytes.h"
 
 #include <string.h>
@@ -20,8 +22,8 @@ static leat_status unknown_fn(const leat_flow_transform *t, const leat_yaml_node
                               leat_error *err) {
   leat_str names[32];
   size_t count = 0;
-  for (const leat_flow_combine_fn *f = leat_flow_combine_fns; f->name && count < 32; f++)
-    names[count++] = leat_str_of(f->name);
+  for (; leat_flow_combine_fns[count] && count < 32; count++)
+    names[count] = leat_str_of(leat_flow_combine_fns[count]->name);
   leat_str near = leat_str_nearest(node->text, names, count);
   if (near.len)
     return leat_flow_fail(t, node, err,
@@ -29,47 +31,86 @@ static leat_status unknown_fn(const leat_flow_transform *t, const leat_yaml_node
                           LEAT_STR_ARG(node->text), LEAT_STR_ARG(near));
   return leat_flow_fail(t, node, err,
                         "no function '" LEAT_STR_FMT
-                        "'; there are count, sum, mean, min, max, any, all, group",
+                        "'; there are count, sum, mean, min, max, any, all, group, "
+                        "approx_count_distinct, quantiles, top, sample",
                         LEAT_STR_ARG(node->text));
 }
 
-// fn: sum, or fn: {type: sum}.
+// fn: sum, or fn: {type: top, config: {...}}.
 static leat_status read_fn(const leat_flow_transform *t, const leat_yaml_node *node, part *out,
-                           leat_error *err) {
-  if (node->kind == LEAT_YAML_MAPPING && leat_yaml_get(node, "type"))
+                           const leat_yaml_node **config, leat_error *err) {
+  static const char *const known[] = {"type", "config", NULL};
+  *config = NULL;
+  if (node->kind == LEAT_YAML_MAPPING && leat_yaml_get(node, "type")) {
+    leat_status status = leat_flow_rows_known(t, node, known, err);
+    if (status) return status;
+    *config = leat_yaml_get(node, "config");
     node = leat_yaml_get(node, "type");
+  }
   if (node->kind != LEAT_YAML_SCALAR) return leat_flow_fail(t, node, err, "expected fn: sum");
   out->fn = leat_flow_combine_find(node->text);
-  return out->fn ? LEAT_OK : unknown_fn(t, node, err);
+  if (!out->fn) return unknown_fn(t, node, err);
+  if (*config && !out->fn->configure)
+    return leat_flow_fail(t, *config, err, "%s has no settings", out->fn->name);
+  return LEAT_OK;
 }
 
-static leat_status read_part(const leat_flow_transform *t, const leat_flow_schema *in,
-                             const leat_yaml_node *name, const leat_yaml_node *node, part *out,
-                             int *field, leat_error *err) {
-  const leat_yaml_node *fn = node, *value = name;
-  if (node->kind == LEAT_YAML_MAPPING) {
-    fn = leat_yaml_get(node, "fn");
-    value = leat_yaml_get(node, "value");
-    for (size_t i = 0; i < node->count; i++)
-      if (!leat_str_eq(node->keys[i]->text, LEAT_STR("fn")) &&
-          !leat_str_eq(node->keys[i]->text, LEAT_STR("value")))
-        return leat_flow_fail(t, node->keys[i], err, "expected fn and value");
-    if (!fn) return leat_flow_fail(t, node, err, "expected {value: FIELD, fn: FUNCTION}");
-  }
-  leat_status status = read_fn(t, fn, out, err);
-  if (status) return status;
-  *field = -1;
+const leat_flow_field *leat_flow_row_field(leat_flow *flow, const leat_flow_schema *schema) {
+  leat_flow_field *field = leat_arena_alloc(&flow->arena, sizeof *field);
+  if (field)
+    *field = (leat_flow_field){.name = LEAT_STR("row"),
+                               .type = LEAT_FLOW_TYPE_ROW,
+                               .fields = schema->fields,
+                               .field_count = schema->count};
+  return field;
+}
+
+static leat_status read_field(const leat_flow_transform *t, const leat_flow_schema *in,
+                              const leat_yaml_node *name, const leat_yaml_node *value, part *out,
+                              leat_error *err) {
+  out->field = LEAT_FLOW_NO_FIELD;
   bool counts = !strcmp(out->fn->name, "count");
   if (counts && (!value || leat_flow_schema_find(in, value->text) < 0) && value == name)
     return LEAT_OK;  // n: count
-  if (value) return leat_flow_field_of(t, in, value, field, err);
-  return counts ? LEAT_OK : leat_flow_fail(t, node, err, "%s of which value?", out->fn->name);
+  bool all = value && value->kind == LEAT_YAML_SCALAR && leat_str_eq(value->text, LEAT_STR("*"));
+  if (all && !counts) return out->field = LEAT_FLOW_WHOLE_ROW, LEAT_OK;
+  if (value && !all) return leat_flow_field_of(t, in, value, &out->field, err);
+  return counts ? LEAT_OK : leat_flow_fail(t, name, err, "%s of which value?", out->fn->name);
 }
 
-// Where the part lies on the fast paths.
-static void place(plan *p, part *x, int field, const leat_flow_field *in) {
-  x->field = field;
-  if (!p->stride) p->stride = sizeof(leat_flow_acc), p->compact = true;
+// A result's function and value; its type and name go into *result.
+static leat_status read_part(leat_flow *flow, const leat_flow_transform *t,
+                             const leat_flow_schema *in, const leat_yaml_node *name,
+                             const leat_yaml_node *node, part *out, leat_flow_field *result,
+                             leat_error *err) {
+  static const char *const known[] = {"value", "fn", NULL};
+  const leat_yaml_node *fn = node, *value = name, *config;
+  if (node->kind == LEAT_YAML_MAPPING) {
+    leat_status status = leat_flow_rows_known(t, node, known, err);
+    if (status) return status;
+    fn = leat_yaml_get(node, "fn");
+    value = leat_yaml_get(node, "value");
+    if (!fn) return leat_flow_fail(t, node, err, "expected {value: FIELD, fn: FUNCTION}");
+  }
+  leat_status status = read_fn(t, fn, out, &config, err);
+  if (!status) status = read_field(t, in, name, value, out, err);
+  if (status) return status;
+  if (out->field >= 0) out->of.in = &in->fields[out->field];
+  if (out->field == LEAT_FLOW_WHOLE_ROW && !(out->of.in = leat_flow_row_field(flow, in)))
+    return leat__oom(err, sizeof *out->of.in);
+  result->name = name->text;
+  if (!out->fn->type(out->of.in, result))
+    return leat_flow_fail(t, node, err, "no %s of %s", out->fn->name,
+                          out->of.in ? leat_flow_type_name(out->of.in->type) : "nothing");
+  if (!out->fn->configure) return LEAT_OK;
+  return out->fn->configure(flow, t, config, out->of.in, &out->of.config, err);
+}
+
+// Where the part lies on the fast and on the general path.
+static void place(plan *p, part *x) {
+  const leat_flow_field *in = x->of.in;
+  x->at = p->bytes;
+  p->bytes += (x->fn->bytes + 15) & ~(size_t)15;
   bool whole =
       in && !in->nullable && (in->type == LEAT_FLOW_TYPE_INT64 || in->type == LEAT_FLOW_TYPE_INT32);
   if (!strcmp(x->fn->name, "count")) {
@@ -82,44 +123,48 @@ static void place(plan *p, part *x, int field, const leat_flow_field *in) {
   p->stride = x->fast_at + ((x->kind == LEAT_FLOW_PART_SUM ? 16 : x->fn->bytes) + 15) / 16 * 16;
 }
 
-static leat_status read_parts(leat_flow *flow, const leat_flow_transform *t, plan *p,
-                              const leat_yaml_node *node, leat_flow_field *fields,
-                              leat_error *err) {
-  int values[MOST], count = 0;
-  for (size_t i = 0; i < node->count; i++) {
-    part *out = &p->parts[i];
-    int field, k = 0;
-    leat_status status =
-        read_part(t, p->grouping.in, node->keys[i], node->items[i], out, &field, err);
-    if (status) return status;
-    const leat_flow_field *in = field < 0 ? NULL : &p->grouping.in->fields[field];
-    fields[i].name = node->keys[i]->text;
-    if (!out->fn->type(in, &fields[i]))
-      return leat_flow_fail(t, node->items[i], err, "no %s of %s", out->fn->name,
-                            in ? leat_flow_type_name(in->type) : "nothing");
-    place(p, out, field, in);
-    out->at = p->bytes;
-    p->bytes += (out->fn->bytes + 15) & ~(size_t)15;
-    while (field >= 0 && k < count && values[k] != field) k++;
-    if (field >= 0 && k == count) values[count++] = field;
-    out->value = field < 0 ? -1 : k;
+// The fields that are kept, and where each part finds its own among them.
+static leat_status place_all(leat_flow *flow, plan *p, leat_error *err) {
+  const leat_flow_schema *in = p->grouping.in;
+  int *values = leat_arena_alloc(&flow->arena, (size_t)(in->count + MOST) * sizeof *values);
+  int count = 0;
+  bool whole = false;
+  if (!values) return leat__oom(err, sizeof *values);
+  p->stride = sizeof(leat_flow_acc);
+  p->compact = true;
+  for (int i = 0; i < p->count; i++) whole |= p->parts[i].field == LEAT_FLOW_WHOLE_ROW;
+  for (; whole && count < in->count; count++) values[count] = count;
+  for (int i = 0; i < p->count; i++) {
+    part *x = &p->parts[i];
+    int k = 0;
+    place(p, x);
+    while (x->field >= 0 && k < count && values[k] != x->field) k++;
+    if (x->field >= 0 && k == count) values[count++] = x->field;
+    x->value = x->field < 0 ? x->field : k;
   }
-  p->count = (int)node->count;
   p->stride = (p->stride + 15) & ~(size_t)15;
   return leat_flow_grouping_values(flow, &p->grouping, values, count, err);
 }
 
-// --- Panes --------------------------------------------------------------------------------------
-static const leat_flow_field *value_field(const plan *p, const part *x) {
-  return x->value < 0 ? NULL : &p->grouping.kept->fields[x->value];
+static leat_status read_parts(leat_flow *flow, const leat_flow_transform *t, plan *p,
+                              const leat_yaml_node *node, leat_flow_field *fields,
+                              leat_error *err) {
+  leat_status status = LEAT_OK;
+  for (size_t i = 0; !status && i < node->count; i++)
+    status = read_part(flow, t, p->grouping.in, node->keys[i], node->items[i], &p->parts[i],
+                       &fields[i], err);
+  p->count = (int)node->count;
+  return status ? status : place_all(flow, p, err);
 }
 
+// --- Panes --------------------------------------------------------------------------------------
 static bool add_all(const plan *p, char *accs, const leat_flow_batch *kept) {
   for (int k = 0; k < p->count; k++) {
     const part *x = &p->parts[k];
-    const leat_flow_column *c = x->value < 0 ? NULL : &kept->columns[x->value];
+    leat_flow_column row;
+    const leat_flow_column *c = leat_flow_part_column(x->value, kept->columns, &row);
     for (int i = 0; i < kept->rows; i++)
-      if (!x->fn->add(accs + x->at, value_field(p, x), c, i)) return false;
+      if (!x->fn->add(accs + x->at, &x->of, c, i)) return false;
   }
   return true;
 }
@@ -151,7 +196,7 @@ static leat_status put_results(leat_flow_op *op, const leat_flow_output *pane, l
   leat_status status = combine_values(p, pane, accs, err);
   for (int k = 0; k < p->count; k++) {
     const part *x = &p->parts[k];
-    if (!status) status = x->fn->read(accs + x->at, value_field(p, x), rows, err);
+    if (!status) status = x->fn->read(accs + x->at, &x->of, rows, err);
     if (x->fn->clear) x->fn->clear(accs + x->at);
   }
   return leat__free(accs), status;
@@ -170,10 +215,30 @@ static leat_status lift(leat_flow *flow, plan *p, leat_error *err) {
   *out = (leat_flow_schema){fields, count + 1};
   own->grouping.out = out;
   own->parts[own->count++] = (part){.fn = leat_flow_combine_find(LEAT_STR("count")),
-                                    .value = -1,
-                                    .field = -1,
+                                    .value = LEAT_FLOW_NO_FIELD,
+                                    .field = LEAT_FLOW_NO_FIELD,
                                     .kind = LEAT_FLOW_PART_COUNT};
   return p->lifted = own, LEAT_OK;
+}
+
+static leat_status finish(leat_flow *flow, leat_flow_transform *t, plan *p, leat_error *err) {
+  p->grouping.put = put_results;
+  leat_status status = lift(flow, p, err);
+  return status ? status : leat_flow_grouping_done(flow, t, &p->grouping, err);
+}
+
+leat_status leat_flow_combine_rows(leat_flow *flow, leat_flow_transform *t, plan *p,
+                                   leat_flow_field *field, const leat_flow_combine_fn *fn,
+                                   const void *config, leat_error *err) {
+  if (fn) {
+    const leat_flow_field *in = leat_flow_row_field(flow, p->grouping.in);
+    if (!in) return leat__oom(err, sizeof *in);
+    p->parts[p->count++] = (part){.fn = fn, .of = {in, config}, .field = LEAT_FLOW_WHOLE_ROW};
+    field->name = LEAT_STR("rows");
+    fn->type(in, field);
+  }
+  leat_status status = place_all(flow, p, err);
+  return status ? status : finish(flow, t, p, err);
 }
 
 static leat_status combine_apply(leat_flow *flow, leat_flow_transform *t, leat_error *err) {
@@ -188,13 +253,11 @@ static leat_status combine_apply(leat_flow *flow, leat_flow_transform *t, leat_e
   leat_status status =
       leat_flow_grouping_read(flow, t, (int)combine->count, &p->grouping, &fields, err);
   if (!status) status = read_parts(flow, t, p, combine, fields, err);
-  p->grouping.put = put_results;
-  if (!status) status = lift(flow, p, err);
-  return status ? status : leat_flow_grouping_done(flow, t, &p->grouping, err);
+  return status ? status : finish(flow, t, p, err);
 }
 
-static leat_status combine_start(const leat_flow_transform *t, leat_flow_worker *worker,
-                                 leat_flow_op **out, leat_error *err) {
+leat_status leat_flow_combine_start(const leat_flow_transform *t, leat_flow_worker *worker,
+                                    leat_flow_op **out, leat_error *err) {
   const plan *p = t->plan;
   if (worker->options->general_path || !leat_flow_combine_is_fast(p))
     return leat_flow_grouping_start(&p->grouping, t, worker, out, err);
@@ -213,5 +276,5 @@ const leat_flow_class leat_flow_combine = {
     .inputs_max = 1,
     .fields = combine_fields,
     .apply = combine_apply,
-    .start = combine_start,
+    .start = leat_flow_combine_start,
     .keyed = true};

@@ -5,11 +5,6 @@
 
 #include <string.h>
 
-static const leat_flow_field *value_field(const leat_flow_combine_plan *p,
-                                          const leat_flow_part *x) {
-  return x->field < 0 ? NULL : &p->grouping.in->fields[x->field];
-}
-
 bool leat_flow_combine_is_fast(const leat_flow_combine_plan *p) {
   const leat_flow_strategy *s = p->grouping.strategy;
   bool once = !s->trigger || s->trigger->kind == LEAT_FLOW_DEFAULT ||
@@ -49,7 +44,7 @@ void leat_flow_fast_deinit(leat_flow_fast_op *f) {
 static void add_sums(leat_flow_fast_op *f, const leat_flow_part *x, const leat_flow_batch *batch) {
   const leat_flow_column *c = &batch->columns[x->field];
   size_t at = x->fast_at;
-  if (value_field(f->plan, x)->type == LEAT_FLOW_TYPE_INT64) {
+  if (x->of.in->type == LEAT_FLOW_TYPE_INT64) {
     const int64_t *values = c->values;
     for (int i = 0; i < batch->rows; i++) *(__int128 *)(void *)(f->accs[i] + at) += values[i];
   } else {
@@ -62,15 +57,15 @@ leat_status leat_flow_fast_add(leat_flow_fast_op *f, const leat_flow_batch *batc
                                leat_error *err) {
   for (int k = 0; k < f->plan->count; k++) {
     const leat_flow_part *x = &f->plan->parts[k];
-    const leat_flow_field *field = value_field(f->plan, x);
     if (x->kind == LEAT_FLOW_PART_COUNT) continue;
     if (x->kind == LEAT_FLOW_PART_SUM) {
       add_sums(f, x, batch);
       continue;
     }
-    const leat_flow_column *c = field ? &batch->columns[x->field] : NULL;
+    leat_flow_column row;
+    const leat_flow_column *c = leat_flow_part_column(x->field, batch->columns, &row);
     for (int i = 0; i < batch->rows; i++)
-      if (!x->fn->add(f->accs[i] + x->fast_at, field, c, i)) return leat__oom(err, 1);
+      if (!x->fn->add(f->accs[i] + x->fast_at, &x->of, c, i)) return leat__oom(err, 1);
   }
   return LEAT_OK;
 }
@@ -83,7 +78,7 @@ bool leat_flow_fast_merge(const leat_flow_combine_plan *p, char *into, const cha
       *(__int128 *)(void *)(into + x->fast_at) +=
           *(const __int128 *)(const void *)(from + x->fast_at);
     else if (x->kind == LEAT_FLOW_PART_ANY &&
-             !x->fn->merge(into + x->fast_at, from + x->fast_at, value_field(p, x)))
+             !x->fn->merge(into + x->fast_at, from + x->fast_at, &x->of))
       return false;
   }
   return true;
@@ -105,11 +100,10 @@ void leat_flow_fast_clear(const leat_flow_combine_plan *p, char *acc) {
 }
 
 // --- Results out --------------------------------------------------------------------------------
-static leat_status too_great(const leat_flow_combine_plan *p, const leat_flow_part *x,
-                             leat_error *err) {
+static leat_status too_great(const leat_flow_part *x, leat_error *err) {
   return leat_error_set(err, LEAT_OUT_OF_RANGE,
                         "the sum of '" LEAT_STR_FMT "' does not fit 64 bits; sum it as double",
-                        LEAT_STR_ARG(value_field(p, x)->name));
+                        LEAT_STR_ARG(x->of.in->name));
 }
 
 static int64_t count_of(const char *acc) {
@@ -117,7 +111,8 @@ static int64_t count_of(const char *acc) {
 }
 
 static leat_status give(leat_flow_fast_op *f, leat_flow_batch *batch, leat_error *err) {
-  return f->give ? f->give(f->context, batch, err) : leat_flow_emit(&f->op, 0, batch, err);
+  if (f->give) return f->give(f->context, batch, err);
+  return leat_flow_grouping_give(&f->op, &f->plan->grouping, batch, err);
 }
 
 // Where some part or the key is not simple: value by value.
@@ -137,13 +132,13 @@ static leat_status row_result(leat_flow_fast_op *f, int32_t id, const char *acc,
     const leat_flow_part *x = &p->parts[k];
     __int128 sum = 0;
     if (x->kind == LEAT_FLOW_PART_SUM) memcpy(&sum, acc + x->fast_at, sizeof sum);
-    if (sum > INT64_MAX || sum < INT64_MIN) return too_great(p, x, err);
+    if (sum > INT64_MAX || sum < INT64_MIN) return too_great(x, err);
     if (x->kind == LEAT_FLOW_PART_COUNT)
       leat_flow_rows_int(f->rows, count_of(acc));
     else if (x->kind == LEAT_FLOW_PART_SUM)
       leat_flow_rows_int(f->rows, (int64_t)sum);
     else
-      status = x->fn->read(acc + x->fast_at, value_field(p, x), f->rows, err);
+      status = x->fn->read(acc + x->fast_at, &x->of, f->rows, err);
   }
   int64_t end = leat_flow_window_max(window);
   if (!status) status = leat_flow_rows_end(f->rows, end, &window, f->panes, err);
@@ -219,7 +214,7 @@ leat_status leat_flow_fast_result(leat_flow_fast_op *f, int32_t id, const char *
     int64_t value = count_of(acc);
     if (x->kind == LEAT_FLOW_PART_SUM) {
       __int128 sum = *(const __int128 *)(const void *)(acc + x->fast_at);
-      if (sum > INT64_MAX || sum < INT64_MIN) return too_great(p, x, err);
+      if (sum > INT64_MAX || sum < INT64_MIN) return too_great(x, err);
       value = (int64_t)sum;
     }
     ((int64_t *)f->out->columns[k + p->grouping.key_count].values)[row] = value;

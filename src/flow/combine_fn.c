@@ -33,17 +33,17 @@ static bool count_type(const leat_flow_field *in, leat_flow_field *out) {
   out->type = LEAT_FLOW_TYPE_INT64;
   return true;
 }
-static bool count_add(void *acc, const leat_flow_field *in, const leat_flow_column *c, int row) {
-  (void)in, (void)c, (void)row;
+static bool count_add(void *acc, const leat_flow_combined *of, const leat_flow_column *c, int row) {
+  (void)of, (void)c, (void)row;
   return ++*(int64_t *)acc, true;
 }
-static bool count_merge(void *into, const void *from, const leat_flow_field *in) {
-  (void)in;
+static bool count_merge(void *into, const void *from, const leat_flow_combined *of) {
+  (void)of;
   return *(int64_t *)into += *(const int64_t *)from, true;
 }
-static leat_status count_read(const void *acc, const leat_flow_field *in, leat_flow_rows *out,
+static leat_status count_read(const void *acc, const leat_flow_combined *of, leat_flow_rows *out,
                               leat_error *err) {
-  (void)in, (void)err;
+  (void)of, (void)err;
   return leat_flow_rows_int(out, *(const int64_t *)acc), LEAT_OK;
 }
 
@@ -64,41 +64,42 @@ static bool mean_type(const leat_flow_field *in, leat_flow_field *out) {
   if (!sum_type(in, out)) return false;
   return out->type = LEAT_FLOW_TYPE_DOUBLE, true;
 }
-static bool totals_add(void *acc, const leat_flow_field *in, const leat_flow_column *c, int row) {
+static bool totals_add(void *acc, const leat_flow_combined *of, const leat_flow_column *c,
+                       int row) {
   totals *t = acc;
   if (!leat_flow_is_valid(c, row)) return true;
   t->count++;
-  if (is_whole(in))
-    t->whole += whole_of(in, c, row);
+  if (is_whole(of->in))
+    t->whole += whole_of(of->in, c, row);
   else
-    leat_sum_add(&t->real, real_of(in, c, row));
+    leat_sum_add(&t->real, real_of(of->in, c, row));
   return true;
 }
-static bool totals_merge(void *into, const void *from, const leat_flow_field *in) {
+static bool totals_merge(void *into, const void *from, const leat_flow_combined *of) {
   totals *a = into;
   const totals *b = from;
-  (void)in;
+  (void)of;
   a->whole += b->whole;
   a->count += b->count;
   return leat_sum_merge(&a->real, &b->real), true;
 }
-static leat_status sum_read(const void *acc, const leat_flow_field *in, leat_flow_rows *out,
+static leat_status sum_read(const void *acc, const leat_flow_combined *of, leat_flow_rows *out,
                             leat_error *err) {
   const totals *t = acc;
-  if (!t->count && in->nullable) return leat_flow_rows_null(out), LEAT_OK;
-  if (!is_whole(in)) return leat_flow_rows_double(out, leat_sum_read(&t->real)), LEAT_OK;
+  if (!t->count && of->in->nullable) return leat_flow_rows_null(out), LEAT_OK;
+  if (!is_whole(of->in)) return leat_flow_rows_double(out, leat_sum_read(&t->real)), LEAT_OK;
   if (t->whole > INT64_MAX || t->whole < INT64_MIN)
     return leat_error_set(err, LEAT_OUT_OF_RANGE,
                           "the sum of '" LEAT_STR_FMT "' does not fit 64 bits; sum it as double",
-                          LEAT_STR_ARG(in->name));
+                          LEAT_STR_ARG(of->in->name));
   return leat_flow_rows_int(out, (int64_t)t->whole), LEAT_OK;
 }
-static leat_status mean_read(const void *acc, const leat_flow_field *in, leat_flow_rows *out,
+static leat_status mean_read(const void *acc, const leat_flow_combined *of, leat_flow_rows *out,
                              leat_error *err) {
   const totals *t = acc;
   (void)err;
-  if (!t->count && in->nullable) return leat_flow_rows_null(out), LEAT_OK;
-  double sum = is_whole(in) ? (double)t->whole : leat_sum_read(&t->real);
+  if (!t->count && of->in->nullable) return leat_flow_rows_null(out), LEAT_OK;
+  double sum = is_whole(of->in) ? (double)t->whole : leat_sum_read(&t->real);
   return leat_flow_rows_double(out, sum / (double)t->count), LEAT_OK;
 }
 
@@ -143,16 +144,17 @@ static bool extreme_keep(extreme *e, const extreme *value, const leat_flow_field
   return true;
 }
 
-static extreme extreme_of(const leat_flow_field *in, const leat_flow_column *c, int row) {
+static extreme extreme_of(const leat_flow_combined *of, const leat_flow_column *c, int row) {
   extreme value = {.some = leat_flow_is_valid(c, row)};
   if (!value.some) return value;
-  if (is_real(in)) {
-    value.real = real_of(in, c, row);
-  } else if (is_text(in)) {
+  if (is_real(of->in)) {
+    value.real = real_of(of->in, c, row);
+  } else if (is_text(of->in)) {
     leat_str text = leat_flow_text(c, row);
     value.text = (char *)text.ptr, value.len = text.len;
   } else {
-    value.whole = in->type == LEAT_FLOW_TYPE_BOOL ? leat_flow_bool(c, row) : whole_of(in, c, row);
+    value.whole =
+        of->in->type == LEAT_FLOW_TYPE_BOOL ? leat_flow_bool(c, row) : whole_of(of->in, c, row);
   }
   return value;
 }
@@ -161,31 +163,31 @@ static bool extreme_take(extreme *e, const extreme *value, const leat_flow_field
   if (!value->some || (e->some && extreme_cmp(in, value, e) * sign <= 0)) return true;
   return extreme_keep(e, value, in);
 }
-static bool min_add(void *acc, const leat_flow_field *in, const leat_flow_column *c, int row) {
-  extreme value = extreme_of(in, c, row);
-  return extreme_take(acc, &value, in, -1);
+static bool min_add(void *acc, const leat_flow_combined *of, const leat_flow_column *c, int row) {
+  extreme value = extreme_of(of, c, row);
+  return extreme_take(acc, &value, of->in, -1);
 }
-static bool max_add(void *acc, const leat_flow_field *in, const leat_flow_column *c, int row) {
-  extreme value = extreme_of(in, c, row);
-  return extreme_take(acc, &value, in, 1);
+static bool max_add(void *acc, const leat_flow_combined *of, const leat_flow_column *c, int row) {
+  extreme value = extreme_of(of, c, row);
+  return extreme_take(acc, &value, of->in, 1);
 }
-static bool min_merge(void *into, const void *from, const leat_flow_field *in) {
-  return extreme_take(into, from, in, -1);
+static bool min_merge(void *into, const void *from, const leat_flow_combined *of) {
+  return extreme_take(into, from, of->in, -1);
 }
-static bool max_merge(void *into, const void *from, const leat_flow_field *in) {
-  return extreme_take(into, from, in, 1);
+static bool max_merge(void *into, const void *from, const leat_flow_combined *of) {
+  return extreme_take(into, from, of->in, 1);
 }
-static leat_status extreme_read(const void *acc, const leat_flow_field *in, leat_flow_rows *out,
+static leat_status extreme_read(const void *acc, const leat_flow_combined *of, leat_flow_rows *out,
                                 leat_error *err) {
   const extreme *e = acc;
   (void)err;
   if (!e->some)
     leat_flow_rows_null(out);
-  else if (is_real(in))
+  else if (is_real(of->in))
     leat_flow_rows_double(out, e->real);
-  else if (is_text(in))
+  else if (is_text(of->in))
     leat_flow_rows_text(out, (leat_str){e->text, e->len});
-  else if (in->type == LEAT_FLOW_TYPE_BOOL)
+  else if (of->in->type == LEAT_FLOW_TYPE_BOOL)
     leat_flow_rows_bool(out, e->whole);
   else
     leat_flow_rows_int(out, e->whole);
@@ -204,34 +206,35 @@ static bool truths_type(const leat_flow_field *in, leat_flow_field *out) {
   out->nullable = in->nullable;
   return true;
 }
-static bool truths_add(void *acc, const leat_flow_field *in, const leat_flow_column *c, int row) {
+static bool truths_add(void *acc, const leat_flow_combined *of, const leat_flow_column *c,
+                       int row) {
   truths *t = acc;
-  (void)in;
+  (void)of;
   if (!leat_flow_is_valid(c, row)) return true;
   t->some = true;
   t->any |= leat_flow_bool(c, row);
   t->every_not |= !leat_flow_bool(c, row);
   return true;
 }
-static bool truths_merge(void *into, const void *from, const leat_flow_field *in) {
+static bool truths_merge(void *into, const void *from, const leat_flow_combined *of) {
   truths *a = into;
   const truths *b = from;
-  (void)in;
+  (void)of;
   a->some |= b->some, a->any |= b->any, a->every_not |= b->every_not;
   return true;
 }
-static leat_status any_read(const void *acc, const leat_flow_field *in, leat_flow_rows *out,
+static leat_status any_read(const void *acc, const leat_flow_combined *of, leat_flow_rows *out,
                             leat_error *err) {
   const truths *t = acc;
   (void)err;
-  if (!t->some && in->nullable) return leat_flow_rows_null(out), LEAT_OK;
+  if (!t->some && of->in->nullable) return leat_flow_rows_null(out), LEAT_OK;
   return leat_flow_rows_bool(out, t->any), LEAT_OK;
 }
-static leat_status all_read(const void *acc, const leat_flow_field *in, leat_flow_rows *out,
+static leat_status all_read(const void *acc, const leat_flow_combined *of, leat_flow_rows *out,
                             leat_error *err) {
   const truths *t = acc;
   (void)err;
-  if (!t->some && in->nullable) return leat_flow_rows_null(out), LEAT_OK;
+  if (!t->some && of->in->nullable) return leat_flow_rows_null(out), LEAT_OK;
   return leat_flow_rows_bool(out, !t->every_not), LEAT_OK;
 }
 
@@ -248,26 +251,26 @@ static bool group_type(const leat_flow_field *in, leat_flow_field *out) {
   out->field_count = 1;
   return true;
 }
-static bool group_add(void *acc, const leat_flow_field *in, const leat_flow_column *c, int row) {
+static bool group_add(void *acc, const leat_flow_combined *of, const leat_flow_column *c, int row) {
   listed *l = acc;
-  leat_flow_schema schema = {in, 1};
+  leat_flow_schema schema = {of->in, 1};
   leat_flow_batch batch = {.rows = 0, .schema = &schema, .columns = (leat_flow_column *)c};
   l->bytes.max = SIZE_MAX / 2;
   leat_flow_row_pack(&batch, row, (int[]){0}, 1, &l->bytes);
   return l->count++, !l->bytes.failed;
 }
-static bool group_merge(void *into, const void *from, const leat_flow_field *in) {
+static bool group_merge(void *into, const void *from, const leat_flow_combined *of) {
   listed *a = into;
   const listed *b = from;
-  (void)in;
+  (void)of;
   a->bytes.max = SIZE_MAX / 2;
   leat_buf_str(&a->bytes, leat_buf_view(&b->bytes));
   return a->count += b->count, !a->bytes.failed;
 }
-static leat_status group_read(const void *acc, const leat_flow_field *in, leat_flow_rows *out,
+static leat_status group_read(const void *acc, const leat_flow_combined *of, leat_flow_rows *out,
                               leat_error *err) {
   const listed *l = acc;
-  leat_flow_schema schema = {in, 1};
+  leat_flow_schema schema = {of->in, 1};
   leat_str rest = leat_buf_view(&l->bytes);
   (void)err;
   leat_flow_rows_open(out);
@@ -276,20 +279,76 @@ static leat_status group_read(const void *acc, const leat_flow_field *in, leat_f
 }
 static void group_clear(void *acc) { leat_buf_deinit(&((listed *)acc)->bytes); }
 
-const leat_flow_combine_fn leat_flow_combine_fns[] = {
-    {"count", count_type, sizeof(int64_t), count_add, count_merge, count_read, NULL},
-    {"sum", sum_type, sizeof(totals), totals_add, totals_merge, sum_read, NULL},
-    {"mean", mean_type, sizeof(totals), totals_add, totals_merge, mean_read, NULL},
-    {"min", extreme_type, sizeof(extreme), min_add, min_merge, extreme_read, extreme_clear},
-    {"max", extreme_type, sizeof(extreme), max_add, max_merge, extreme_read, extreme_clear},
-    {"any", truths_type, sizeof(truths), truths_add, truths_merge, any_read, NULL},
-    {"all", truths_type, sizeof(truths), truths_add, truths_merge, all_read, NULL},
-    {"group", group_type, sizeof(listed), group_add, group_merge, group_read, group_clear},
-    {NULL, NULL, 0, NULL, NULL, NULL, NULL},
-};
+// --- The table ----
+static const leat_flow_combine_fn fn_count = {.name = "count",
+                                              .type = count_type,
+                                              .bytes = sizeof(int64_t),
+                                              .add = count_add,
+                                              .merge = count_merge,
+                                              .read = count_read};
+static const leat_flow_combine_fn fn_sum = {.name = "sum",
+                                            .type = sum_type,
+                                            .bytes = sizeof(totals),
+                                            .add = totals_add,
+                                            .merge = totals_merge,
+                                            .read = sum_read};
+static const leat_flow_combine_fn fn_mean = {.name = "mean",
+                                             .type = mean_type,
+                                             .bytes = sizeof(totals),
+                                             .add = totals_add,
+                                             .merge = totals_merge,
+                                             .read = mean_read};
+static const leat_flow_combine_fn fn_min = {.name = "min",
+                                            .type = extreme_type,
+                                            .bytes = sizeof(extreme),
+                                            .add = min_add,
+                                            .merge = min_merge,
+                                            .read = extreme_read,
+                                            .clear = extreme_clear};
+static const leat_flow_combine_fn fn_max = {.name = "max",
+                                            .type = extreme_type,
+                                            .bytes = sizeof(extreme),
+                                            .add = max_add,
+                                            .merge = max_merge,
+                                            .read = extreme_read,
+                                            .clear = extreme_clear};
+static const leat_flow_combine_fn fn_any = {.name = "any",
+                                            .type = truths_type,
+                                            .bytes = sizeof(truths),
+                                            .add = truths_add,
+                                            .merge = truths_merge,
+                                            .read = any_read};
+static const leat_flow_combine_fn fn_all = {.name = "all",
+                                            .type = truths_type,
+                                            .bytes = sizeof(truths),
+                                            .add = truths_add,
+                                            .merge = truths_merge,
+                                            .read = all_read};
+static const leat_flow_combine_fn fn_group = {.name = "group",
+                                              .type = group_type,
+                                              .bytes = sizeof(listed),
+                                              .add = group_add,
+                                              .merge = group_merge,
+                                              .read = group_read,
+                                              .clear = group_clear};
+
+const leat_flow_combine_fn *const leat_flow_combine_fns[] = {&fn_count,
+                                                             &fn_sum,
+                                                             &fn_mean,
+                                                             &fn_min,
+                                                             &fn_max,
+                                                             &fn_any,
+                                                             &fn_all,
+                                                             &fn_group,
+                                                             &leat_flow_count_distinct,
+                                                             &leat_flow_quantiles,
+                                                             &leat_flow_top,
+                                                             &leat_flow_sample,
+                                                             NULL};
 
 const leat_flow_combine_fn *leat_flow_combine_find(leat_str name) {
-  for (const leat_flow_combine_fn *f = leat_flow_combine_fns; f->name; f++)
-    if (leat_str_eq(leat_str_of(f->name), name)) return f;
+  for (int i = 0; leat_flow_combine_fns[i]; i++)
+    if (leat_str_eq(leat_str_of(leat_flow_combine_fns[i]->name), name))
+      return leat_flow_combine_fns[i];
   return NULL;
 }

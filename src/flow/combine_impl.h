@@ -11,7 +11,7 @@
 #include "flow/grouping.h"
 #include "flow/key_ids.h"
 
-enum { LEAT_FLOW_PARTS = 64 };
+enum { LEAT_FLOW_PARTS = 64, LEAT_FLOW_NO_FIELD = -1, LEAT_FLOW_WHOLE_ROW = -2 };
 
 typedef enum leat_flow_part_kind {
   LEAT_FLOW_PART_ANY,    // by the function's own calls
@@ -21,8 +21,9 @@ typedef enum leat_flow_part_kind {
 
 typedef struct leat_flow_part {  // one result
   const leat_flow_combine_fn *fn;
-  int value;  // field of the kept rows; -1: none
-  int field;  // of the input
+  leat_flow_combined of;
+  int value;  // field of the kept rows; LEAT_FLOW_NO_FIELD, LEAT_FLOW_WHOLE_ROW
+  int field;  // of the input; the same
   size_t at;  // of its accumulator on the general path
   leat_flow_part_kind kind;
   size_t fast_at;  // of its accumulator on the fast paths
@@ -44,6 +45,23 @@ struct leat_flow_combine_plan {
 typedef struct leat_flow_acc {  // at the start of each accumulator
   int64_t rows;
 } leat_flow_acc;
+
+// The column of a part's values: one of the columns, none, or `row`, which is all of them.
+static inline const leat_flow_column *leat_flow_part_column(int field, leat_flow_column *columns,
+                                                            leat_flow_column *row) {
+  *row = (leat_flow_column){.children = columns};
+  return field >= 0 ? &columns[field] : field == LEAT_FLOW_WHOLE_ROW ? row : NULL;
+}
+
+// Plans of other transforms than Combine (sort.c). `g` was read by leat_flow_grouping_read with a
+// field for the one part, which is all rows of a group by `fn`; or with none, and there is no part.
+leat_status leat_flow_combine_rows(leat_flow *flow, leat_flow_transform *t,
+                                   leat_flow_combine_plan *p, leat_flow_field *field,
+                                   const leat_flow_combine_fn *fn, const void *config,
+                                   leat_error *err);
+const leat_flow_field *leat_flow_row_field(leat_flow *flow, const leat_flow_schema *schema);
+leat_status leat_flow_combine_start(const leat_flow_transform *t, leat_flow_worker *worker,
+                                    leat_flow_op **out, leat_error *err);
 
 // What the fast paths share.
 typedef struct leat_flow_fast_op {

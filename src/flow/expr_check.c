@@ -295,7 +295,8 @@ static const struct {
 } letters[] = {{'b', LEAT_FLOW_TYPE_BOOL},   {'i', LEAT_FLOW_TYPE_INT64},
                {'d', LEAT_FLOW_TYPE_DOUBLE}, {'s', LEAT_FLOW_TYPE_STRING},
                {'y', LEAT_FLOW_TYPE_BYTES},  {'t', LEAT_FLOW_TYPE_TIMESTAMP},
-               {'l', LEAT_FLOW_TYPE_LIST}};
+               {'l', LEAT_FLOW_TYPE_LIST},  // of texts
+               {'L', LEAT_FLOW_TYPE_LIST}};
 
 static leat_flow_type type_of_letter(char letter) {
   for (size_t i = 0; i < sizeof letters / sizeof *letters; i++)
@@ -307,7 +308,7 @@ static leat_flow_type type_of_letter(char letter) {
 static int fit(expr x, char letter) {
   leat_flow_type have = x->type.type, want = type_of_letter(letter);
   if (have == want)
-    return want != LEAT_FLOW_TYPE_LIST || x->type.fields->type == LEAT_FLOW_TYPE_STRING ? 0 : -1;
+    return letter != 'l' || x->type.fields->type == LEAT_FLOW_TYPE_STRING ? 0 : -1;
   if (have == LEAT_FLOW_TYPES) return 0;
   if (have == LEAT_FLOW_TYPE_INT32 && want == LEAT_FLOW_TYPE_INT64) return 0;
   if (have == LEAT_FLOW_TYPE_FLOAT && want == LEAT_FLOW_TYPE_DOUBLE) return 0;

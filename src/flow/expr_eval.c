@@ -174,7 +174,11 @@ static void read_list(leat_flow_eval *e, part *p, const leat_flow_column *c) {
   const int32_t *offsets = c->values;
   expr_list *to = p->own_values;
   int32_t first = offsets[e->from], end = offsets[e->from + e->rows];
-  if (p->x->type.fields->type != LEAT_FLOW_TYPE_STRING) return;
+  if (p->x->type.fields->type != LEAT_FLOW_TYPE_STRING) {  // only their number is asked for
+    for (int i = 0, r = e->from; i < e->rows; i++, r++)
+      to[i] = (expr_list){NULL, (size_t)(offsets[r + 1] - offsets[r])};
+    return;
+  }
   leat_str *items = leat_arena_alloc(&e->texts, (size_t)(end - first + 1) * sizeof *items);
   if (!items) {
     e->no_memory = true;

@@ -8,6 +8,8 @@
 // check.c
 extern const leat_flow_class leat_flow_log_for_testing, leat_flow_assert_equal,
     leat_flow_strip_error_metadata;
+// co_group_by_key.c
+extern const leat_flow_class leat_flow_co_group_by_key;
 // collect.c
 extern const leat_flow_class leat_flow_collect, leat_flow_write_sorted, leat_flow_write_to_null;
 // combine.c
@@ -23,12 +25,19 @@ extern const leat_flow_class leat_flow_write_to_text, leat_flow_write_to_csv,
     leat_flow_write_to_json, leat_flow_write_to_tfrecord;
 // group_by_key.c
 extern const leat_flow_class leat_flow_group_by_key;
+// join.c, join_pair.c
+extern const leat_flow_class leat_flow_join, leat_flow_join_pair;
 // map_fields.c
 extern const leat_flow_class leat_flow_map_to_fields, leat_flow_filter;
 // partition.c
 extern const leat_flow_class leat_flow_partition;
 // par_do_class.c
 extern const leat_flow_class leat_flow_par_do;
+// reshuffle.c
+extern const leat_flow_class leat_flow_reshuffle;
+// sort.c
+extern const leat_flow_class leat_flow_top_rows, leat_flow_sort_rows, leat_flow_sample_rows,
+    leat_flow_distinct;
 // test_stream.c
 extern const leat_flow_class leat_flow_test_stream;
 // split_words.c
