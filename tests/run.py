@@ -35,6 +35,7 @@ def shelves(build):
         "flow.py",
         "flow_groups.py",
         "flow_paths.py",
+        "flow_rules.py",
         "flow_examples.py",
         "flow_expr.py",
         "flow_yaml.py",
