@@ -35,6 +35,7 @@ bench: all
 soak: all
 	@T=$(T) $(PYTHON) tests/soak.py $(BUILD)
 	@$(PYTHON) tests/soak_board.py $(BUILD)
+	@$(PYTHON) tests/soak_flow.py $(BUILD)
 
 fuzz:
 	@T=$(T) fuzz/run.sh

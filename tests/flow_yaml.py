@@ -98,6 +98,13 @@ def times():
     holds("windows stay where times change", rows, "{type: AssignTimestamps, config: {timestamp: t}}", "{type: WindowInto, config: {windowing: {type: fixed, size: 10s}}}", "{type: AssignTimestamps, config: {language: sql, timestamp: t + 100}}", "{type: ExtractWindowingInfo, config: {fields: {w: window_start}}}", "{type: MapToFields, config: {language: sql, fields: {w: UNIX_SECONDS(w)}}}", expect=[{"w": 0}, {"w": 10}, {"w": 10}])
 
 
+def pipes():
+    read = "{type: ReadFromCsv, config: {path: '-', schema: {a: int64, b: string}}}"
+    holds("CSV of standard input", read, expect=[{"a": 1, "b": "x"}, {"a": 2, "b": "y"}], stdin="a,b\n1,x\n2,y\n")
+    done = run(chain(read, "{type: WriteToNull}"), stdin="a,c\n1,x\n")
+    report("CSV of standard input: other names", done.returncode == 1 and "column 2 is named 'c', the schema's field 2 'b'" in done.stderr, done.stderr)
+
+
 def groups():
     odd = "{type: Create, config: {elements: [{d: 1.5, s: b}, {d: -0.0, s: a}, {d: 0.0, s: ab}, {d: null, s: b}, {d: -7.25, s: ''}, {d: 1e300, s: \"a\\0z\"}]}}"
     holds("Sort: numbers and nulls", odd, "{type: Sort, config: {by: d}}", "{type: Combine, config: {combine: {d: group}}}", "{type: MapToFields, config: {fields: {d: d}}}", expect=[{"d": [-7.25, -0.0, 0.0, 1.5, 1e300, None]}])
@@ -148,5 +155,6 @@ with tempfile.TemporaryDirectory() as scratch:
     trees()
     times()
     groups()
+    pipes()
     errors()
 sys.exit(bool(failures))

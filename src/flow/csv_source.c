@@ -28,6 +28,7 @@ typedef struct plan {
   const leat_flow_schema *schema;
   char delimiter;
   bool header, text;  // text: ReadFromText
+  bool in_order;      // columns are the schema's fields, in its order
   int ts_field;       // -1: none
   int64_t ts_scale_up, ts_scale_down, disorder_ms;
   const int *column_field;  // by column of the files; -1: read over
@@ -129,7 +130,7 @@ static leat_status sniff(leat_flow *flow, const leat_flow_transform *t, plan *p,
   leat_flow_piece piece = {.file = 0};
   bool ended = false, any[COLUMNS] = {false};
   if (!strcmp(path, "-"))
-    return leat_flow_fail(t, NULL, err, "standard input wants a schema, and header: false");
+    return leat_flow_fail(t, NULL, err, "standard input wants a schema: {FIELD: TYPE, ...}");
   leat_status status = leat_flow_lines_new(&lines, p->files, 0, 1, err);
   while (!status && !ended && !piece.text.len)
     status = leat_flow_lines_next(lines, &piece, &ended, err);
@@ -174,7 +175,7 @@ static leat_status match(leat_flow *flow, const leat_flow_transform *t, plan *p,
   if (!fields) return leat__oom(err, sizeof *fields);
   for (int c = 0; c < p->columns; c++) column_field[c] = -1;
   for (size_t i = 0; i < node->count; i++) {
-    int c = p->header ? leat_flow_schema_find(&there, node->keys[i]->text) : (int)i;
+    int c = p->header && !p->in_order ? leat_flow_schema_find(&there, node->keys[i]->text) : (int)i;
     if (c < 0) return leat_flow_no_field(t, &there, node->keys[i], node->keys[i]->text, err);
     fields[i].name = node->keys[i]->text;
     leat_status status = read_type(t, node->items[i], &fields[i], err);
@@ -197,9 +198,10 @@ static leat_status read_schema(leat_flow *flow, const leat_flow_transform *t, pl
   p->column_field = column_field;
   if (node && (node->kind != LEAT_YAML_MAPPING || node->count > COLUMNS))
     return leat_flow_fail(t, node, err, "expected schema: {FIELD: TYPE, ...}");
-  if (!node || p->header) status = sniff(flow, t, p, found, err);
+  p->in_order = node && (!p->header || !strcmp(leat_flow_files_path(p->files, 0), "-"));
+  if (!p->in_order) status = sniff(flow, t, p, found, err);
   if (status) return status;
-  if (node && !p->header) p->columns = (int)node->count;
+  if (p->in_order) p->columns = (int)node->count;
   if (node) return match(flow, t, p, node, found, column_field, schema, err);
   for (int c = 0; c < p->columns; c++) column_field[c] = c;
   *schema = (leat_flow_schema){found, p->columns};
@@ -634,6 +636,26 @@ static leat_status fill(csv_op *s, leat_flow_batch **out, leat_error *err) {
   return *out = f.batch, LEAT_OK;
 }
 
+// The first line of what cannot be looked into before: the schema's names, in its order.
+static leat_status check_header(csv_op *s, leat_str line, leat_error *err) {
+  const plan *p = s->op.transform->plan;
+  const char *at = line.ptr;
+  bool more = true;
+  for (int c = 0; c < p->columns; c++) {
+    leat_str name = {0}, want = p->schema->fields[c].name;
+    if (more) name = take_field(&at, line.ptr + line.len, p->delimiter, &s->scratch, &more);
+    if (!leat_str_eq(name, want))
+      return leat_error_set(err, LEAT_INVALID_ARGUMENT,
+                            "%s: column %d is named '" LEAT_STR_FMT
+                            "', the schema's field %d '" LEAT_STR_FMT
+                            "'; of standard input they are the same, in order (or "
+                            "say header: false)",
+                            leat_flow_files_path(p->files, s->piece.file), c + 1,
+                            LEAT_STR_ARG(name), c + 1, LEAT_STR_ARG(want));
+  }
+  return LEAT_OK;
+}
+
 static leat_status next_piece(csv_op *s, bool *ended, leat_error *err) {
   const plan *p = s->op.transform->plan;
   leat_status status = leat_flow_lines_next(s->lines, &s->piece, ended, err);
@@ -641,8 +663,9 @@ static leat_status next_piece(csv_op *s, bool *ended, leat_error *err) {
   s->at = s->piece.text.ptr;
   s->end = s->at + s->piece.text.len;
   if (s->piece.first && s->piece.text.len >= 3 && !memcmp(s->at, "\xEF\xBB\xBF", 3)) s->at += 3;
-  if (s->piece.first && p->header && s->at < s->end) one_line(&s->at, s->end, true);
-  return LEAT_OK;
+  if (!s->piece.first || !p->header || s->at >= s->end) return LEAT_OK;
+  leat_str line = one_line(&s->at, s->end, true);
+  return p->in_order ? check_header(s, line, err) : LEAT_OK;
 }
 
 static leat_status csv_read(leat_flow_op *op, int64_t *watermark, int64_t *wait_ms,
