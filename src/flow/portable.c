@@ -7,6 +7,7 @@
 #include "formats/proto.h"
 
 enum { TRANSFORMS = 1, COLLECTIONS = 2, STRATEGIES = 3, CODERS = 4, ENVIRONMENTS = 5 };  // fields
+enum { INPUTS = 64 };  // of a grouping
 
 static const leat_str environment = LEAT_STR("leat");
 
@@ -303,7 +304,6 @@ static void put_source(writer *w, const leat_flow_transform *t, step *s, leat_st
   put_step(w, s);
 }
 
-// Rows to kv's of their key, grouped, and back to rows: the last part is the transform itself.
 static leat_str key_coder(writer *w, const leat_flow_schema *schema, const int *fields, int count) {
   leat_flow_field *key = leat_arena_alloc(&w->arena, ((size_t)count + 1) * sizeof *key);
   for (int i = 0; key && i < count; i++) key[i] = schema->fields[fields[i]];
@@ -316,34 +316,68 @@ typedef struct keyed {
   int count;
 } keyed;
 
-// The kv's that a transform's first input becomes; *coder is the key's.
-static leat_str put_keyed(writer *w, const leat_flow_transform *t, keyed key, leat_str config,
-                          leat_str *part, leat_str *coder) {
-  const leat_flow_collection *in = t->inputs.at[0];
-  leat_str pair[2], name = joined(w, name_of(w, 't', t->id), ".", "keyed");
-  *coder = pair[0] = key_coder(w, in->schema, key.fields, key.count);
-  pair[1] = row_coder(w, in->schema);
-  put_collection(w, name, put_coder(w, "kv", (leat_str){0}, pair, 2), in->strategy, in->bounded);
-  *part = put_inner(w, t, "Key", pardo, plain_payload(w, LEAT_STR("leat:transform:key:v1"), config),
-                    name_of(w, 'c', in->id), name, true);
+// The kv's that an input of a transform becomes; *coder is the key's, as the first input has it.
+static leat_str put_keyed(writer *w, const leat_flow_transform *t, int input, keyed key,
+                          leat_str value, leat_str config, leat_str *part, leat_str *coder) {
+  const leat_flow_collection *in = t->inputs.at[input];
+  char name[32], label[32];
+  snprintf(name, sizeof name, input ? "keyed%d" : "keyed", input);
+  snprintf(label, sizeof label, input ? "Key%d" : "Key", input);
+  leat_str pair[2], out = joined(w, name_of(w, 't', t->id), ".", copy_of(w, leat_str_of(name)).ptr);
+  *coder = pair[0] = key_coder(w, t->inputs.at[0]->schema, key.fields, key.count);
+  pair[1] = value;
+  put_collection(w, out, put_coder(w, "kv", (leat_str){0}, pair, 2), in->strategy, in->bounded);
+  *part = put_inner(w, t, copy_of(w, leat_str_of(label)).ptr, pardo,
+                    plain_payload(w, LEAT_STR("leat:transform:key:v1"), config),
+                    name_of(w, 'c', in->id), out, true);
+  return out;
+}
+
+// The kv's of all inputs as one collection.
+static leat_str put_flatten(writer *w, const leat_flow_transform *t, step *s, port *in, int count,
+                            leat_str coder, leat_str *part) {
+  leat_str name = joined(w, s->name, ".", "flat");
+  put_collection(w, name, coder, t->inputs.at[0]->strategy, t->outputs.at[0]->bounded);
+  port out = {LEAT_STR("out"), name};
+  step flat = {.name = *part = joined(w, s->name, ".", "Flatten"),
+               .unique = joined(w, t->name, "/", "Flatten"),
+               .urn = LEAT_STR("beam:transform:flatten:v1"),
+               .in = in,
+               .out = &out,
+               .in_count = count,
+               .out_count = 1};
+  put_step(w, &flat);
   return name;
 }
 
-static void put_grouping(writer *w, const leat_flow_transform *t, step *s, keyed key) {
-  const leat_flow_collection *in = t->inputs.at[0];
-  leat_str config = config_of(w, t), parts[3], pair[2], list, row = row_coder(w, in->schema);
-  leat_str from = put_keyed(w, t, key, config, &parts[0], &pair[0]);
+// Rows to kv's of their key, grouped, and back to rows: the last part is the transform itself. Of
+// several inputs the values are bytes, a row behind the number of its input.
+static void put_grouping(writer *w, const leat_flow_transform *t, step *s) {
+  int count = (int)t->inputs.count, made = count;
+  leat_str config = config_of(w, t), parts[INPUTS + 3], pair[2], from = {0};
+  port keyed_at[INPUTS];
+  leat_str value = count == 1 ? row_coder(w, t->inputs.at[0]->schema)
+                              : put_coder(w, "bytes", (leat_str){0}, NULL, 0);
+  for (int i = 0; i < count; i++) {
+    keyed key = {t->key_fields[0], t->key_count};
+    from = put_keyed(w, t, i, key, value, config, &parts[i], &pair[0]);
+    keyed_at[i] = (port){s->in[i].tag, from};
+  }
+  leat_str kv[2] = {pair[0], value};
+  if (count > 1)
+    from = put_flatten(w, t, s, keyed_at, count, put_coder(w, "kv", (leat_str){0}, kv, 2),
+                       &parts[made++]);
   leat_str grouped = joined(w, s->name, ".", "grouped");
-  list = put_coder(w, "iterable", (leat_str){0}, &row, 1);
-  pair[1] = list;
+  pair[1] = put_coder(w, "iterable", (leat_str){0}, &value, 1);
   put_collection(w, grouped, put_coder(w, "kv", (leat_str){0}, pair, 2), t->outputs.at[0]->strategy,
-                 in->bounded);
-  parts[1] = put_inner(w, t, "Group", LEAT_STR("beam:transform:group_by_key:v1"), (leat_str){0},
-                       from, grouped, false);
-  parts[2] = put_inner(w, t, "Rows", pardo, plain_payload(w, leat_str_of(t->class->urn), config),
-                       grouped, s->out[0].collection, true);
+                 t->outputs.at[0]->bounded);
+  parts[made++] = put_inner(w, t, "Group", LEAT_STR("beam:transform:group_by_key:v1"),
+                            (leat_str){0}, from, grouped, false);
+  parts[made++] =
+      put_inner(w, t, "Rows", pardo, plain_payload(w, leat_str_of(t->class->urn), config), grouped,
+                s->out[0].collection, true);
   s->parts = parts;
-  s->part_count = 3;
+  s->part_count = made;
   put_step(w, s);
 }
 
@@ -440,7 +474,8 @@ static void put_pardo(writer *w, const leat_flow_transform *t, step *s) {
   }
   w->stateful = true;
   keyed key = {plan->key_fields, plan->key_count};
-  leat_str from = put_keyed(w, t, key, config_of(w, t), &parts[0], &coder);
+  leat_str from = put_keyed(w, t, 0, key, row_coder(w, t->inputs.at[0]->schema), config_of(w, t),
+                            &parts[0], &coder);
   port *in = leat_arena_copy(&w->arena, s->in, (size_t)s->in_count * sizeof *in);
   if (!in) {
     w->failed = true;
@@ -483,8 +518,8 @@ static void put_transform(writer *w, const leat_flow_transform *t) {
     put_pardo(w, t, &s);
   } else if (!t->inputs.count) {
     put_source(w, t, &s, plain_payload(w, urn, config_of(w, t)));
-  } else if (t->class->keyed && t->key_fields && t->inputs.count == 1) {
-    put_grouping(w, t, &s, (keyed){t->key_fields[0], t->key_count});
+  } else if (t->class->keyed && t->key_fields) {
+    put_grouping(w, t, &s);
   } else if (leat_str_eq(urn, LEAT_STR("beam:transform:flatten:v1"))) {
     s.urn = urn;
     put_step(w, &s);

@@ -71,6 +71,10 @@ int main(void) {
   apply("ByOne", "ParDo", "{dofn: 'test:plain', key: key}", &c[3], 1);
   apply("Group", "GroupByKey", "{group_by: key}", c, 1);
   apply("Count", "Combine", "{group_by: key, combine: {total: {value: n, fn: sum}}}", c, 1);
+  leat_flow_pcollection both[2] = {c[2], windowed};
+  apply("CoGroup", "CoGroupByKey", "{group_by: [key, n]}", both, 2);
+  apply("Top", "Top", "{n: 3, by: n, group_by: key}", &windowed, 1);
+  apply("Spread", "Reshuffle", NULL, &windowed, 1);
   in = apply("Sessions", "WindowInto",
              "{windowing: {type: sessions, gap: 10s, timestamp_combiner: latest}}", &in, 1);
   apply("GroupAll", "Combine", "{group_by: [key, n], combine: {c: {value: n, fn: count}}}", &in, 1);
