@@ -11,6 +11,7 @@
 #include <string.h>
 
 enum { TRIAL = 200000, WORTH = 6 };  // rows before lifting is judged; rows for one that is sent
+enum { AHEAD = 24 };                 // rows whose accumulators are asked for before
 
 typedef struct pane {
   int64_t number;  // covers [number * length, + length) from the offset on
@@ -155,6 +156,8 @@ static leat_status choose(panes_op *o, const leat_flow_batch *batch, const int64
       distrust(o, last);
     }
     f->accs[i] = last->accs + (size_t)f->ids[i] * stride;
+    if (i + AHEAD < batch->rows)
+      __builtin_prefetch(last->accs + (size_t)f->ids[i + AHEAD] * stride, 1);
     if (!touch(o, last, f->ids[i], f->accs[i], rows ? rows[i] : 1)) return leat__oom(err, stride);
   }
   o->last = last;

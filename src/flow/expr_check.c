@@ -307,8 +307,7 @@ static leat_flow_type type_of_letter(char letter) {
 // What it costs to pass a value where a letter is wanted: 0 as it is, 1 widened, -1 not at all.
 static int fit(expr x, char letter) {
   leat_flow_type have = x->type.type, want = type_of_letter(letter);
-  if (have == want)
-    return letter != 'l' || x->type.fields->type == LEAT_FLOW_TYPE_STRING ? 0 : -1;
+  if (have == want) return letter != 'l' || x->type.fields->type == LEAT_FLOW_TYPE_STRING ? 0 : -1;
   if (have == LEAT_FLOW_TYPES) return 0;
   if (have == LEAT_FLOW_TYPE_INT32 && want == LEAT_FLOW_TYPE_INT64) return 0;
   if (have == LEAT_FLOW_TYPE_FLOAT && want == LEAT_FLOW_TYPE_DOUBLE) return 0;

@@ -197,8 +197,8 @@ static void file_free(file *f) {
 
 static leat_status write_all(int fd, leat_str s, const char *path, leat_error *err) {
   while (s.len) {
-    ssize_t n = leat__file_hook && (errno = leat__file_hook("write")) ? -1
-                                                                       : write(fd, s.ptr, s.len);
+    ssize_t n =
+        leat__file_hook && (errno = leat__file_hook("write")) ? -1 : write(fd, s.ptr, s.len);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return leat_file_error(err, path, "write");
     s = (leat_str){s.ptr + n, s.len - (size_t)n};
@@ -391,7 +391,8 @@ static leat_status record_apply(leat_flow *flow, leat_flow_transform *t, leat_er
     leat_flow_type type = list ? f->fields->type : f->type;
     if (type == LEAT_FLOW_TYPE_ROW || type == LEAT_FLOW_TYPE_LIST)
       return leat_flow_fail(t, NULL, err,
-                            "field '" LEAT_STR_FMT "': a tf.Example has numbers, texts and lists "
+                            "field '" LEAT_STR_FMT
+                            "': a tf.Example has numbers, texts and lists "
                             "of them",
                             LEAT_STR_ARG(f->name));
   }
@@ -402,15 +403,10 @@ static const char *const plain_fields[] = {"path", NULL};
 static const char *const csv_fields[] = {"path", "delimiter", "header", NULL};
 
 #define SINK(name_, urn_, help_, fields_, apply_)                                           \
-  {.type = name_,                                                                           \
-   .urn = "leat:transform:" urn_ ":v1",                                                     \
-   .help = help_,                                                                           \
-   .inputs_min = 1,                                                                         \
-   .inputs_max = 1,                                                                         \
-   .fields = fields_,                                                                       \
-   .apply = apply_,                                                                         \
-   .start = sink_start,                                                                     \
-   .whole = true}
+  {                                                                                         \
+    .type = name_, .urn = "leat:transform:" urn_ ":v1", .help = help_, .inputs_min = 1,     \
+    .inputs_max = 1, .fields = fields_, .apply = apply_, .start = sink_start, .whole = true \
+  }
 
 const leat_flow_class leat_flow_write_to_text =
     SINK("WriteToText", "write_to_text", "A line a row", plain_fields, text_apply);
@@ -419,5 +415,5 @@ const leat_flow_class leat_flow_write_to_csv =
 const leat_flow_class leat_flow_write_to_json =
     SINK("WriteToJson", "write_to_json", "A JSON object a line", plain_fields, json_apply);
 const leat_flow_class leat_flow_write_to_tfrecord =
-    SINK("WriteToTFRecord", "write_to_tfrecord",
-         "A tf.Example a row, or its only field of bytes", plain_fields, record_apply);
+    SINK("WriteToTFRecord", "write_to_tfrecord", "A tf.Example a row, or its only field of bytes",
+         plain_fields, record_apply);

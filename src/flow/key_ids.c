@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { FREE = 0xFFFFFFFFu, FIRST = 1024 };
+enum { FREE = 0xFFFFFFFFu, FIRST = 1024, SMALL = 1 << 18 };
 
 leat_status leat_flow_keys_init(leat_flow_keys *k, const leat_flow_schema *schema,
                                 const int *fields, int count, leat_error *err) {
@@ -80,16 +80,25 @@ static bool add(leat_flow_keys *k, size_t at, const uint64_t words[2], leat_str 
   return k->used++, true;
 }
 
+// A small table is kept half empty, for speed; a great one a quarter, for memory.
+static inline bool is_full(const leat_flow_keys *k) {
+  return k->size <= SMALL ? k->used * 2 >= k->size : k->used * 4 >= k->size * 3;
+}
+
 static inline bool find(leat_flow_keys *k, size_t h, const uint64_t words[2], leat_str bytes,
                         int32_t *id) {
-  if (k->used * 4 >= k->size * 3 && !grow(k)) return false;
   for (size_t at = h & (k->size - 1);; at = (at + 1) & (k->size - 1)) {
     const leat_flow_key_slot *slot = &k->slots[at];
-    if (slot->len == FREE) return add(k, at, words, bytes, id);
-    if (slot->words[0] != words[0] || slot->words[1] != words[1] || slot->len != bytes.len)
-      continue;
-    *id = (int32_t)slot->id;
-    if (bytes.len <= 16 || !memcmp(k->keys.at[*id].more, bytes.ptr, bytes.len)) return true;
+    uint64_t other = (slot->words[0] ^ words[0]) | (slot->words[1] ^ words[1]) |
+                     (slot->len ^ (uint32_t)bytes.len);
+    if (!other) {
+      *id = (int32_t)slot->id;
+      if (bytes.len <= 16 || !memcmp(k->keys.at[*id].more, bytes.ptr, bytes.len)) return true;
+    }
+    if (slot->len != FREE) continue;
+    if (!is_full(k)) return add(k, at, words, bytes, id);
+    if (!grow(k)) return false;
+    at = h - 1;  // from its new home
   }
 }
 
@@ -112,12 +121,20 @@ void leat_flow_keys_forget(leat_flow_keys *k, int32_t id) {
 }
 
 // --- Rows ---------------------------------------------------------------------------------------
+// The first `length` bytes of 16 are what is read of it from [16 - length] on.
+static const uint8_t masks[32] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
 static inline void words_of(leat_str bytes, uint64_t words[2]) {  // 16 bytes can be read
+  uint64_t mask[2];
+  if (bytes.len > 16) {
+    words[0] = leat__hash_bytes(bytes.ptr, bytes.len), words[1] = 0;
+    return;
+  }
   memcpy(words, bytes.ptr, 16);
-  if (bytes.len < 8) words[0] &= (UINT64_C(1) << 8 * bytes.len) - 1;
-  words[1] =
-      bytes.len <= 8 ? 0 : words[1] & (~UINT64_C(0) >> (bytes.len < 16 ? 128 - 8 * bytes.len : 0));
-  if (bytes.len > 16) words[0] = leat__hash_bytes(bytes.ptr, bytes.len), words[1] = 0;
+  memcpy(mask, masks + 16 - bytes.len, 16);
+  words[0] &= mask[0];
+  words[1] &= mask[1];
 }
 
 enum { AHEAD = 64 };  // rows whose slots are asked for before they are looked at

@@ -58,13 +58,13 @@ static leat_status give(words *w, leat_error *err) {
   return leat_flow_emit(w->op, 0, out, err);
 }
 
-static leat_status put(words *w, int row, const char *p, size_t count, size_t left,
-                       leat_error *err) {
-  if (w->rows == LEAT_FLOW_BATCH_ROWS) {
-    leat_status status = give(w, err);
-    if (status) return status;
-    if (!start(w, left)) return leat__oom(err, left);
-  }
+static leat_status make_room(words *w, size_t left, leat_error *err) {
+  leat_status status = give(w, err);
+  if (status) return status;
+  return start(w, left) ? LEAT_OK : leat__oom(err, left);
+}
+
+static inline void put(words *w, int row, const char *p, size_t count) {
   if (count <= 16)
     memcpy(w->bytes + w->len, p, 16);  // blocks have room behind them
   else
@@ -74,24 +74,32 @@ static leat_status put(words *w, int row, const char *p, size_t count, size_t le
   if (w->out->windows) w->out->windows[w->rows] = w->from->windows[row];
   if (w->out->panes) w->out->panes[w->rows] = w->from->panes[row];
   w->ends[++w->rows] = (int32_t)w->len;
-  return LEAT_OK;
 }
 
-static leat_status split(words *w, int row, leat_str text, const char *all_end, leat_error *err) {
+static leat_status split(words *all, int row, leat_str text, const char *all_end, leat_error *err) {
   const char *end = text.ptr + text.len, *word = text.ptr;
-  leat_status status = LEAT_OK;
+  words w = *all;  // not behind a pointer, so that it is kept in registers
   for (const char *p = text.ptr; p < end; p += 64) {
     uint64_t gaps = leat_flow_find_two(p, ' ', '\t');
     if (end - p < 64) gaps |= UINT64_C(1) << (end - p);  // the end is a gap, too
     for (; gaps; gaps &= gaps - 1) {
       const char *at = p + __builtin_ctzll(gaps);
       if (at > end) break;
-      if (at > word) status = put(w, row, word, (size_t)(at - word), (size_t)(all_end - word), err);
-      if (status) return status;
+      if (w.rows == LEAT_FLOW_BATCH_ROWS) {
+        *all = w;
+        leat_status status = make_room(all, (size_t)(all_end - word), err);
+        if (status) return status;
+        w = *all;
+      }
+      if (at > word) put(&w, row, word, (size_t)(at - word));
       word = at + 1;
     }
   }
-  if (word < end) status = put(w, row, word, (size_t)(end - word), (size_t)(all_end - word), err);
+  *all = w;
+  if (word >= end) return LEAT_OK;
+  leat_status status =
+      w.rows == LEAT_FLOW_BATCH_ROWS ? make_room(all, (size_t)(all_end - word), err) : LEAT_OK;
+  if (!status) put(all, row, word, (size_t)(end - word));
   return status;
 }
 
