@@ -35,6 +35,8 @@ void leat_flow_eval_free(leat_flow_eval *eval);  // NULL allowed
 // one. A row that cannot be computed fails alone: its value is null, or zero where none may be.
 leat_status leat_flow_eval_run(leat_flow_eval *eval, const leat_flow_batch *batch,
                                leat_flow_column *out, leat_error *err);
+// Whether the last run took the expressions of numbers through the graph (expr_graph.h).
+bool leat_flow_eval_used_graph(const leat_flow_eval *eval);
 // Of the last run: how many rows failed, and why a row did (NULL: it did not), until the next run.
 int leat_flow_eval_failures(const leat_flow_eval *eval);
 const char *leat_flow_eval_failure(const leat_flow_eval *eval, int row);

@@ -5,7 +5,7 @@
 //
 // A mask says which rows are asked for: others may hold anything and cannot fail. A row that fails
 // is null from there on, and marked in the eval.
-#include "flow/expr_impl.h"
+#include "flow/expr_graph.h"
 
 #include "base/vec.h"
 #include "engine/vec.h"
@@ -29,13 +29,17 @@ struct part {
 
 typedef struct result {  // an expression of the eval
   part *root;
-  int field;  // the column is shared
+  int field;   // the column is shared
+  bool fused;  // in the graph
   leat_buf bytes;
 } result;
 
 struct leat_flow_eval {
   result *results;
   int count;
+  const leat_flow_expr *const *exprs;  // copied
+  leat_flow_fused *graph;              // NULL: none of them
+  bool done;                           // by the graph, in the last run
   leat_arena arena, texts, messages;
   LEAT_VEC(regex_t *) regexes;
   const leat_flow_batch *batch;
@@ -109,6 +113,17 @@ static leat_status make_part(leat_flow_eval *e, const leat_flow_expr *x, part **
   return x->kind == EXPR_CALL && x->fn->regex ? make_regex(e, p, err) : LEAT_OK;
 }
 
+static leat_status make_graph(leat_flow_eval *e, const leat_flow_expr *const *exprs,
+                              leat_error *err) {
+  size_t count = (size_t)e->count;
+  e->exprs = leat_arena_copy(&e->arena, exprs, count * sizeof *exprs);
+  bool *taken = leat_arena_alloc(&e->arena, count + 1);
+  if (!e->exprs || !taken) return leat__oom(err, count * sizeof *exprs);
+  leat_status status = leat__fused_new(&e->graph, e->exprs, e->count, taken, err);
+  for (size_t i = 0; !status && i < count; i++) e->results[i].fused = taken[i];
+  return status;
+}
+
 leat_status leat_flow_eval_new(leat_flow_eval **out, const leat_flow_expr *const *exprs, int count,
                                leat_error *err) {
   leat_flow_eval *e = leat__calloc(1, sizeof *e);
@@ -120,12 +135,14 @@ leat_status leat_flow_eval_new(leat_flow_eval **out, const leat_flow_expr *const
     e->results[i].field = leat_flow_expr_field(exprs[i]);
     status = make_part(e, exprs[i], &e->results[i].root, err);
   }
+  if (!status) status = make_graph(e, exprs, err);
   if (status) return leat_flow_eval_free(e), status;
   return *out = e, LEAT_OK;
 }
 
 void leat_flow_eval_free(leat_flow_eval *e) {
   if (!e) return;
+  leat__fused_free(e->graph);
   for (int i = 0; e->results && i < e->count; i++) leat_buf_deinit(&e->results[i].bytes);
   for (size_t i = 0; i < e->regexes.count; i++) regfree(e->regexes.at[i]);
   leat_vec_deinit(&e->regexes);
@@ -135,6 +152,8 @@ void leat_flow_eval_free(leat_flow_eval *e) {
   leat_arena_deinit(&e->messages);
   leat__free(e);
 }
+
+bool leat_flow_eval_used_graph(const leat_flow_eval *e) { return e->done; }
 
 int leat_flow_eval_failures(const leat_flow_eval *e) { return e->failures; }
 
@@ -332,9 +351,13 @@ static void put_value(part *p, int i, expr_value v) {
 }
 
 static void nulls_of_args(leat_flow_eval *e, part *p) {
-  memset(p->nulls, 0, (size_t)e->rows);
-  for (int k = 0; k < p->x->count; k++)
-    for (int i = 0; i < e->rows; i++) p->nulls[i] |= p->args[k]->nulls[i];
+  uint8_t *to = p->nulls;
+  int rows = e->rows;
+  memset(to, 0, (size_t)rows);
+  for (int k = 0; k < p->x->count; k++) {
+    const uint8_t *from = p->args[k]->nulls;
+    for (int i = 0; i < rows; i++) to[i] |= from[i];
+  }
 }
 
 enum { FEW = 8 };
@@ -707,7 +730,7 @@ static void run_slices(leat_flow_eval *e, leat_flow_column *out) {
     e->rows = rows - e->from < EXPR_ROWS ? rows - e->from : EXPR_ROWS;
     for (int k = 0; k < e->count; k++) {
       result *r = &e->results[k];
-      if (shares(r) || is_nested_field(r)) continue;
+      if (shares(r) || is_nested_field(r) || (r->fused && e->done)) continue;
       eval(e, r->root, NULL);
       put_rows(e, r, &out[k]);
     }
@@ -744,6 +767,8 @@ leat_status leat_flow_eval_run(leat_flow_eval *e, const leat_flow_batch *batch,
     else
       begin_column(e, r->root, block, &out[k]);
   }
+  e->done = !e->no_memory && e->graph && batch->rows >= LEAT_FLOW_FUSED_LEAST &&
+            leat__fused_run(e->graph, batch, out);
   if (!e->no_memory) run_slices(e, out);
   for (int k = 0; k < e->count; k++)
     if (!shares(&e->results[k]) && !is_nested_field(&e->results[k]))

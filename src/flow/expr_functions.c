@@ -354,9 +354,6 @@ static bool abs_i(expr_call *call, const expr_value *a, int count, expr_value *o
   if (a[0].i == INT64_MIN) return leat__expr_fail(call, "integer overflow");
   return out->i = a[0].i < 0 ? -a[0].i : a[0].i, true;
 }
-static bool abs_d(expr_call *call, const expr_value *a, int count, expr_value *out) {
-  return out->d = fabs(a[0].d), true;
-}
 static bool sign_i(expr_call *call, const expr_value *a, int count, expr_value *out) {
   return out->i = (a[0].i > 0) - (a[0].i < 0), true;
 }
@@ -494,7 +491,7 @@ const expr_fn leat__expr_fns[] = {
      .help = "The first group, or the match; null without one."},
     {"REGEXP_REPLACE", "sss", 's', regexp_replace, .regex = true, .help = "Every match."},
     {"ABS", "i", 'i', abs_i, .help = "Without its sign."},
-    {"ABS", "d", 'd', abs_d, .help = "Without its sign."},
+    {"ABS", "d", 'd', VEC(ABS), .help = "Without its sign."},
     {"SIGN", "i", 'i', sign_i, .help = "-1, 0 or 1."},
     {"SIGN", "d", 'd', sign_d, .help = "-1, 0 or 1."},
     {"ROUND", "i", 'i', same_i, .help = "The number itself."},
