@@ -40,6 +40,7 @@ typedef struct leat_flow_collection {
   bool bounded;
   leat_flow_transform *producer;
   leat_str tag;  // "" is the main output
+  bool errors;   // its rows are dead letters
   LEAT_VEC(leat_flow_user) users;
 } leat_flow_collection;
 
