@@ -87,6 +87,7 @@ leat_flow_counts leat_flow_counted(const leat_flow *flow, int transform, int64_t
 // Of a DoFn's metric, joined over the workers; of a gauge `last` is that of the last worker that
 // set it.
 leat_dofn_count leat_flow_user_counted(const leat_flow *flow, int transform, int metric);
+int leat_flow_workers(const leat_flow *flow);     // 0: it has not run
 double leat_flow_seconds(const leat_flow *flow);  // that it has run
 
 // The ops of a flow without its workers' threads, to be called by hand: for tests of an op.

@@ -86,6 +86,7 @@ struct leat_flow {
   leat_map by_name;             // transforms
   LEAT_VEC(leat_yaml *) texts;  // configs that were parsed
   int draining;                 // atomic; set by leat_flow_drain
+  leat_flow_options options;    // of pipeline.yaml: what a run's own do not say
   leat_flow_run_state *run;     // of the run, for metrics; NULL before it
 };
 

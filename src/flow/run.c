@@ -466,6 +466,9 @@ leat_status leat__flow_start(leat_flow *flow, const leat_flow_options *options, 
   if (!run) return leat__oom(err, sizeof *run);
   flow->run = run;
   if (options) run->options = *options;
+  run->options.streaming |= flow->options.streaming;
+  if (!run->options.threads) run->options.threads = flow->options.threads;
+  if (!run->options.seed) run->options.seed = flow->options.seed;
   run->workers = threads_of(&run->options);
   for (size_t i = 0; i < flow->transforms.count; i++)
     if (flow->transforms.at[i]->class->alone) run->workers = 1;
@@ -526,6 +529,8 @@ double leat_flow_seconds(const leat_flow *flow) {
   int64_t end = flow->run->ended_ns ? flow->run->ended_ns : leat_clock_ns();
   return (double)(end - flow->run->started_ns) * 1e-9;
 }
+
+int leat_flow_workers(const leat_flow *flow) { return flow->run ? flow->run->workers : 0; }
 
 static int64_t load(const int64_t *from) { return __atomic_load_n(from, __ATOMIC_RELAXED); }
 
