@@ -86,7 +86,7 @@ def trees():
     report("Partition by an expression", done.returncode == 0, done.stderr)
     refused("Partition: unknown", tree("{type: Partition, name: P, input: In, config: {by: k, outputs: [a, b]}}"), "'c' is none of the outputs")
     refused("a row that fails ends the run", tree("{type: MapToFields, name: M, input: In, config: {language: sql, fields: {q: n / d}}}"), "M: division by zero in row", '"k": "b"', "error_handling")
-    refused("AssertEqual: other rows", tree("{type: AssertEqual, input: In, config: {elements: [{k: a, n: 4, d: 2}, {k: x}]}}"), "1 missing, such as {k: x, }", "2 not expected")
+    refused("AssertEqual: other rows", tree("{type: AssertEqual, input: In, config: {elements: [{k: a, n: 4, d: 2}, {k: x}]}}"), "1 missing, such as {k: x}", "2 not expected")
 
 
 def times():

@@ -63,8 +63,10 @@ LEAT_API leat_status leat_flow_run(leat_flow *flow, const leat_flow_options *opt
                                    leat_error *err);
 // Sources stop, windows close as at the end of input, sinks finish.
 LEAT_API void leat_flow_drain(leat_flow *flow);
-// Counts, rates, watermarks and users' metrics by transform, as JSON.
+// Counts, rates, watermarks and users' metrics by transform, as JSON, and in Prometheus' text form
+// (leat_flow_*, label `transform`). On the flow's thread, or from `progress`.
 LEAT_API leat_status leat_flow_metrics_json(leat_flow *flow, FILE *to, leat_error *err);
+LEAT_API leat_status leat_flow_metrics_prometheus(leat_flow *flow, FILE *to, leat_error *err);
 
 LEAT_END
 

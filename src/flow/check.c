@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flow/op.h"
 #include "flow/row_json.h"
+#include "flow/transforms.h"
+#include "flow/yaml.h"
 
 #include "formats/number.h"
 
@@ -105,7 +107,15 @@ typedef struct assert_op {
 
 static void number_text(leat_buf *out, double value) {
   char text[LEAT_NUMBER_MAX];
-  leat_buf_add(out, text, leat_format_f64(text, value));
+  if (value > -1e15 && value < 1e15 && value == (double)(int64_t)value)
+    leat_buf_fmt(out, "%lld", (long long)value);
+  else
+    leat_buf_add(out, text, leat_format_f64(text, value));
+}
+
+static void comma(leat_buf *out) {
+  char last = out->len ? out->ptr[out->len - 1] : 0;
+  if (last != '{' && last != '[') leat_buf_c(out, ", ");
 }
 
 static void node_text(leat_buf *out, const leat_yaml_node *node);
@@ -130,10 +140,10 @@ static void mapping_text(leat_buf *out, const leat_yaml_node *node) {
     for (size_t k = 0; k < node->count; k++)
       if (node->keys[k] == keys[i]) value = node->items[k];
     if (!value || (value->kind == LEAT_YAML_SCALAR && leat_yaml_is_null(value))) continue;
+    comma(out);
     leat_buf_str(out, keys[i]->text);
     leat_buf_c(out, ": ");
     node_text(out, value);
-    leat_buf_c(out, ", ");
   }
   leat_buf_char(out, '}');
   leat__free(keys);
@@ -146,8 +156,8 @@ static void node_text(leat_buf *out, const leat_yaml_node *node) {
   } else if (node->kind == LEAT_YAML_SEQUENCE) {
     leat_buf_char(out, '[');
     for (size_t i = 0; i < node->count; i++) {
+      comma(out);
       node_text(out, node->items[i]);
-      leat_buf_c(out, ", ");
     }
     leat_buf_char(out, ']');
   } else if (!node->quoted && leat_yaml_is_null(node)) {
@@ -174,10 +184,10 @@ static void fields_text(leat_buf *out, const leat_flow_field *fields, int count,
     if (next < 0) break;
     before = fields[next].name;
     if (!leat_flow_is_valid(&columns[next], row)) continue;
+    comma(out);
     leat_buf_str(out, before);
     leat_buf_c(out, ": ");
     field_text(out, &fields[next], &columns[next], row);
-    leat_buf_c(out, ", ");
   }
   leat_buf_char(out, '}');
 }
@@ -198,8 +208,8 @@ static void field_text(leat_buf *out, const leat_flow_field *f, const leat_flow_
     case LEAT_FLOW_TYPE_LIST:
       leat_buf_char(out, '[');
       for (int32_t i = ends[row]; i < ends[row + 1]; i++) {
+        comma(out);
         field_text(out, f->fields, c->children, i);
-        leat_buf_c(out, ", ");
       }
       leat_buf_char(out, ']');
       break;
@@ -209,11 +219,24 @@ static void field_text(leat_buf *out, const leat_flow_field *f, const leat_flow_
 
 static leat_status assert_apply(leat_flow *flow, leat_flow_transform *t, leat_error *err) {
   const leat_yaml_node *elements = t->config ? leat_yaml_get(t->config, "elements") : NULL;
-  const leat_flow_collection *in = t->inputs.at[0];
   if (!elements || elements->kind != LEAT_YAML_SEQUENCE)
     return leat_flow_fail(t, elements, err, "expected elements: [...]");
-  (void)flow, (void)in;
-  return LEAT_OK;
+  t->plan = leat_arena_alloc(&flow->arena, sizeof(leat_buf));  // the differences
+  return t->plan ? LEAT_OK : leat__oom(err, sizeof(leat_buf));
+}
+
+static void assert_stop(leat_flow_transform *t) {
+  if (t->plan) leat_buf_deinit(t->plan);
+}
+
+void leat_flow_differences(const leat_flow *flow, leat_buf *out) {
+  for (size_t i = 0; i < flow->transforms.count; i++) {
+    const leat_flow_transform *t = flow->transforms.at[i];
+    const leat_buf *found = t->class == &leat_flow_assert_equal ? t->plan : NULL;
+    if (found && found->len)
+      leat_buf_fmt(out, "  " LEAT_STR_FMT ": - missing, + not expected\n" LEAT_STR_FMT,
+                   LEAT_STR_ARG(t->name), LEAT_STR_ARG(leat_buf_view(found)));
+  }
 }
 
 static leat_status assert_batch(leat_flow_op *op, int input, const leat_flow_batch *batch,
@@ -236,34 +259,60 @@ static char *element_text(const leat_flow_schema *schema, const leat_yaml_node *
   } else {
     leat_buf_fmt(&text, "{" LEAT_STR_FMT ": ", LEAT_STR_ARG(schema->fields[0].name));
     node_text(&text, node);
-    leat_buf_c(&text, ", }");
+    leat_buf_char(&text, '}');
   }
   if (text.failed) leat_buf_deinit(&text);
   return text.ptr;
 }
 
+typedef struct difference {
+  const char *row;
+  bool extra;
+} difference;
+
+static int by_row(const void *a, const void *b) {
+  const difference *x = a, *y = b;
+  int order = strcmp(x->row, y->row);
+  return order ? order : x->extra - y->extra;
+}
+
+// Rows that are nearly equal come one after the other.
+static leat_status keep_differences(leat_buf *out, difference *all, size_t count, leat_error *err) {
+  enum { SHOWN = 40 };
+  if (count) qsort(all, count, sizeof *all, by_row);
+  for (size_t i = 0; i < count && i < SHOWN; i++)
+    leat_buf_fmt(out, "  %c %s\n", all[i].extra ? '+' : '-', all[i].row);
+  if (count > SHOWN) leat_buf_fmt(out, "  ... %zu more\n", count - SHOWN);
+  return leat_buf_status(out, err);
+}
+
 static leat_status compare(assert_op *a, char **wanted, size_t count, leat_error *err) {
-  size_t missing = 0;
-  const char *first = NULL;
+  size_t missing = 0, extra = 0, n = 0;
+  difference *all = leat__alloc((count + a->rows.count + 1) * sizeof *all);
+  if (!all) return leat__oom(err, count);
   for (size_t i = 0; i < count; i++) {
     size_t k = 0;
     while (k < a->rows.count && (!a->rows.at[k] || strcmp(a->rows.at[k], wanted[i]))) k++;
     if (k < a->rows.count) {
       leat__free(a->rows.at[k]);
       a->rows.at[k] = NULL;
-    } else if (!missing++) {
-      first = wanted[i];
+    } else {
+      all[n++] = (difference){wanted[i], false};
+      missing++;
     }
   }
-  size_t extra = 0;
-  const char *other = NULL;
   for (size_t k = 0; k < a->rows.count; k++)
-    if (a->rows.at[k] && !extra++) other = a->rows.at[k];
-  if (!missing && !extra) return LEAT_OK;
-  return leat_error_set(err, LEAT_FAILED_PRECONDITION,
-                        "the rows are not equal: %zu missing%s%.300s; %zu not expected%s%.300s",
-                        missing, first ? ", such as " : "", first ? first : "", extra,
-                        other ? ", such as " : "", other ? other : "");
+    if (a->rows.at[k]) all[n++] = (difference){a->rows.at[k], true}, extra++;
+  const char *first = missing ? all[0].row : "", *other = extra ? all[missing].row : "";
+  leat_status status = LEAT_OK;
+  if (n)
+    status = leat_error_set(err, LEAT_FAILED_PRECONDITION,
+                            "the rows are not equal: %zu missing%s%.300s; %zu not expected%s%.300s",
+                            missing, missing ? ", such as " : "", first, extra,
+                            extra ? ", such as " : "", other);
+  leat_status kept = keep_differences(a->op.transform->plan, all, n, err);
+  leat__free(all);
+  return status ? status : kept;
 }
 
 static leat_status assert_finish(leat_flow_op *op, leat_error *err) {
@@ -305,4 +354,5 @@ const leat_flow_class leat_flow_assert_equal = {
     .fields = assert_fields,
     .apply = assert_apply,
     .start = assert_start,
+    .stop = assert_stop,
     .whole = true};

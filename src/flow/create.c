@@ -2,7 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 //   elements: [{key: a, n: 1}, ...], or [1, 2, 3] in a field `element`
+//   schema: {at: timestamp, n: int64?}   types that the elements do not tell by themselves
+//   timestamp: at                        of the rows: a field of timestamps, or of seconds
 #include "flow/op.h"
+#include "flow/row_json.h"
+#include "flow/values.h"
 #include "flow/windowing.h"
 #include "formats/number.h"
 
@@ -10,6 +14,7 @@ typedef struct plan {
   const leat_flow_schema *schema;
   const leat_yaml_node *elements;
   bool scalars;
+  int ts_field;  // -1: rows are at the beginning of time
 } plan;
 
 // --- Schema -------------------------------------------------------------------------------------
@@ -102,6 +107,125 @@ static leat_flow_field *fields_of(leat_arena *arena, const draft *parts, size_t 
   return fields;
 }
 
+// --- Given types --------------------------------------------------------------------------------
+static bool fits(const leat_flow_field *field, const leat_yaml_node *node) {
+  int64_t whole;
+  double real;
+  if (!node || (node->kind == LEAT_YAML_SCALAR && leat_yaml_is_null(node))) return field->nullable;
+  if (field->type == LEAT_FLOW_TYPE_LIST || field->type == LEAT_FLOW_TYPE_ROW) {
+    bool list = field->type == LEAT_FLOW_TYPE_LIST;
+    if (node->kind != (list ? LEAT_YAML_SEQUENCE : LEAT_YAML_MAPPING)) return false;
+    for (size_t i = 0; list && i < node->count; i++)
+      if (!fits(field->fields, node->items[i])) return false;
+    for (int i = 0; !list && i < field->field_count; i++) {
+      const leat_yaml_node *value = NULL;
+      for (size_t k = 0; k < node->count; k++)
+        if (leat_str_eq(node->keys[k]->text, field->fields[i].name)) value = node->items[k];
+      if (!fits(&field->fields[i], value)) return false;
+    }
+    return true;
+  }
+  if (node->kind != LEAT_YAML_SCALAR) return false;
+  switch (field->type) {
+    case LEAT_FLOW_TYPE_BOOL:
+      return leat_str_eq(node->text, LEAT_STR("true")) ||
+             leat_str_eq(node->text, LEAT_STR("false"));
+    case LEAT_FLOW_TYPE_INT32: return leat_parse_i64(node->text, &whole) && whole == (int32_t)whole;
+    case LEAT_FLOW_TYPE_INT64: return leat_parse_i64(node->text, &whole);
+    case LEAT_FLOW_TYPE_FLOAT:
+    case LEAT_FLOW_TYPE_DOUBLE: return leat_parse_f64(node->text, &real);
+    case LEAT_FLOW_TYPE_TIMESTAMP: return leat_flow_parse_time(node->text, &whole);
+    default: return true;
+  }
+}
+
+static const leat_yaml_node *value_of(const leat_yaml_node *element, leat_str name) {
+  for (size_t k = 0; element->kind == LEAT_YAML_MAPPING && k < element->count; k++)
+    if (leat_str_eq(element->keys[k]->text, name)) return element->items[k];
+  return NULL;
+}
+
+// `schema` gives the type of fields that the elements have, and adds those that none of them has.
+static leat_status give_types(leat_flow *flow, const leat_flow_transform *t, plan *p,
+                              leat_flow_schema *schema, leat_error *err) {
+  const leat_yaml_node *given = leat_yaml_get(t->config, "schema");
+  if (!given || leat_yaml_is_null(given)) return LEAT_OK;
+  if (given->kind != LEAT_YAML_MAPPING)
+    return leat_flow_fail(t, given, err, "expected schema: {FIELD: TYPE, ...}");
+  if (p->scalars && p->elements->count)
+    return leat_flow_fail(t, given, err, "a schema is of elements with fields");
+  leat_flow_field *fields =
+      leat_arena_alloc(&flow->arena, ((size_t)schema->count + given->count + 1) * sizeof *fields);
+  int count = p->elements->count ? schema->count : 0;
+  if (!fields) return leat__oom(err, sizeof *fields);
+  if (count) memcpy(fields, schema->fields, (size_t)count * sizeof *fields);
+  for (size_t i = 0; i < given->count; i++) {
+    const leat_flow_field *type;
+    leat_error why;
+    leat_str name = given->keys[i]->text;
+    if (given->items[i]->kind != LEAT_YAML_SCALAR)
+      return leat_flow_fail(t, given->items[i], err, "expected a type");
+    if (leat_flow_field_read(&flow->arena, given->items[i]->text, &type, &why))
+      return leat_flow_fail(t, given->items[i], err, "%s", why.message);
+    int at = 0;
+    while (at < count && !leat_str_eq(fields[at].name, name)) at++;
+    bool nullable = at == count ? p->elements->count > 0 : fields[at].nullable;
+    fields[at] = *type;
+    fields[at].name = name;
+    fields[at].nullable |= nullable;
+    count += at == count;
+    for (size_t k = 0; k < p->elements->count; k++) {
+      const leat_yaml_node *value = value_of(p->elements->items[k], name);
+      if (!fits(&fields[at], value))
+        return leat_flow_fail(t, value ? value : p->elements->items[k], err,
+                              "'" LEAT_STR_FMT "' is not %s", LEAT_STR_ARG(name),
+                              leat_flow_type_name(fields[at].type));
+    }
+  }
+  p->scalars = false;
+  *schema = (leat_flow_schema){fields, count};
+  return LEAT_OK;
+}
+
+// `timestamp: FIELD`, or {field: FIELD} as sources have it.
+static leat_status read_times(const leat_flow_transform *t, plan *p, leat_error *err) {
+  const leat_yaml_node *times = leat_yaml_get(t->config, "timestamp");
+  p->ts_field = -1;
+  if (!times || leat_yaml_is_null(times)) return LEAT_OK;
+  const leat_yaml_node *name =
+      times->kind == LEAT_YAML_MAPPING ? leat_yaml_get(times, "field") : times;
+  if (!name) return leat_flow_fail(t, times, err, "expected timestamp: FIELD");
+  leat_status status = leat_flow_field_of(t, p->schema, name, &p->ts_field, err);
+  if (status) return status;
+  leat_flow_type type = p->schema->fields[p->ts_field].type;
+  if (type == LEAT_FLOW_TYPE_TIMESTAMP || type == LEAT_FLOW_TYPE_INT64 ||
+      type == LEAT_FLOW_TYPE_DOUBLE)
+    return LEAT_OK;
+  return leat_flow_fail(t, name, err,
+                        "'" LEAT_STR_FMT "' is a %s; times are timestamps (schema: {" LEAT_STR_FMT
+                        ": timestamp}) or seconds",
+                        LEAT_STR_ARG(name->text), leat_flow_type_name(type),
+                        LEAT_STR_ARG(name->text));
+}
+
+static leat_status row_time(const leat_flow_transform *t, const plan *p,
+                            const leat_yaml_node *element, int64_t *out, leat_error *err) {
+  *out = LEAT_FLOW_TIME_MIN;
+  if (p->ts_field < 0) return LEAT_OK;
+  const leat_flow_field *f = &p->schema->fields[p->ts_field];
+  const leat_yaml_node *value = value_of(element, f->name);
+  double seconds = 0;
+  bool good = value && value->kind == LEAT_YAML_SCALAR;
+  if (good && f->type == LEAT_FLOW_TYPE_TIMESTAMP)
+    good = leat_flow_parse_time(value->text, out);
+  else if (good)
+    good = leat_parse_f64(value->text, &seconds) && seconds > -9e15 && seconds < 9e15;
+  if (good && f->type != LEAT_FLOW_TYPE_TIMESTAMP) *out = (int64_t)(seconds * 1e3);
+  if (good && *out >= LEAT_FLOW_TIME_MIN && *out <= LEAT_FLOW_GLOBAL_MAX) return LEAT_OK;
+  return leat_flow_fail(t, value ? value : element, err, "no time in '" LEAT_STR_FMT "'",
+                        LEAT_STR_ARG(f->name));
+}
+
 static leat_status create_apply(leat_flow *flow, leat_flow_transform *t, leat_error *err) {
   plan *p = t->plan = leat_arena_alloc(&flow->arena, sizeof *p);
   leat_flow_schema *schema = leat_arena_alloc(&flow->arena, sizeof *schema);
@@ -123,6 +247,9 @@ static leat_status create_apply(leat_flow *flow, leat_flow_transform *t, leat_er
   drafts_free(&all);
   if (status) return status;
   if (!schema->fields) return leat__oom(err, sizeof *schema);
+  status = give_types(flow, t, p, schema, err);
+  if (!status) status = read_times(t, p, err);
+  if (status) return status;
   return leat_flow_add_output(flow, t, LEAT_STR(""), schema, &leat_flow_global, true, NULL, err);
 }
 
@@ -154,10 +281,16 @@ static void put(const leat_flow_field *field, const leat_yaml_node *node, leat_f
     case LEAT_FLOW_TYPE_BOOL:
       leat_flow_rows_bool(rows, leat_str_eq(node->text, LEAT_STR("true")));
       break;
+    case LEAT_FLOW_TYPE_TIMESTAMP:
+      leat_flow_parse_time(node->text, &whole);
+      leat_flow_rows_int(rows, whole);
+      break;
+    case LEAT_FLOW_TYPE_INT32:
     case LEAT_FLOW_TYPE_INT64:
       leat_parse_i64(node->text, &whole);
       leat_flow_rows_int(rows, whole);
       break;
+    case LEAT_FLOW_TYPE_FLOAT:
     case LEAT_FLOW_TYPE_DOUBLE:
       leat_parse_f64(node->text, &real);
       leat_flow_rows_double(rows, real);
@@ -192,7 +325,9 @@ static leat_status create_read(leat_flow_op *op, int64_t *watermark, int64_t *wa
   for (; c->at < p->elements->count && leat_flow_rows_count(c->rows) < LEAT_FLOW_BATCH_ROWS;
        c->at++) {
     put_element(p, p->elements->items[c->at], c->rows);
-    leat_status status = leat_flow_rows_end(c->rows, LEAT_FLOW_TIME_MIN, NULL, NULL, err);
+    int64_t ts;
+    leat_status status = row_time(op->transform, p, p->elements->items[c->at], &ts, err);
+    if (!status) status = leat_flow_rows_end(c->rows, ts, NULL, NULL, err);
     if (status) return status;
   }
   if (c->at == p->elements->count) *watermark = LEAT_FLOW_TIME_MAX;
@@ -214,7 +349,7 @@ static leat_status create_start(const leat_flow_transform *t, leat_flow_worker *
   return leat_flow_rows_new(&((create_op *)*out)->rows, p->schema, err);
 }
 
-static const char *const create_fields[] = {"elements", "reshuffle", NULL};
+static const char *const create_fields[] = {"elements", "schema", "timestamp", "reshuffle", NULL};
 
 const leat_flow_class leat_flow_create = {.type = "Create",
                                           .urn = "leat:transform:create:v1",

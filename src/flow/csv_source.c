@@ -21,7 +21,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { COLUMNS = 256, SNIFF = 64 << 10 };
+enum { COLUMNS = 256, SNIFF = 64 << 10, PIPE_WAIT_MS = 5 };
 
 typedef struct plan {
   leat_flow_files *files;
@@ -675,7 +675,7 @@ static leat_status csv_read(leat_flow_op *op, int64_t *watermark, int64_t *wait_
   bool ended = false;
   leat_flow_batch *batch = NULL;
   leat_status status = s->at < s->end ? LEAT_OK : next_piece(s, &ended, err);
-  (void)wait_ms;
+  if (s->piece.waits) *wait_ms = PIPE_WAIT_MS;
   if (!status && s->at < s->end) status = fill(s, &batch, err);
   if (!status && batch) status = leat_flow_emit(op, 0, batch, err);
   if (!status && s->errors && leat_flow_rows_count(s->errors))

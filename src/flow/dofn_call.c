@@ -1,5 +1,6 @@
 // What a DoFn's call may do: see its row, give out rows, use side inputs, count.
 // SPDX-License-Identifier: Apache-2.0
+#include "base/clock.h"
 #include "flow/dofn_impl.h"
 
 #include <inttypes.h>
@@ -37,14 +38,18 @@ leat_flow_pane leat_dofn_pane(const leat_dofn_call *call) { return call->pane; }
 int64_t leat_dofn_watermark(const leat_dofn_call *call) { return call->op->watermark; }
 int64_t leat_dofn_now(const leat_dofn_call *call) { return call->op->op.worker->now; }
 
+static void set(int64_t *to, int64_t value) { __atomic_store_n(to, value, __ATOMIC_RELAXED); }
+
 void leat_dofn_metric_add(leat_dofn_call *call, int metric, int64_t value) {
   if (metric < 0 || metric >= call->op->plan->dofn->metric_count) return;
-  leat_dofn_count *c = &call->op->counts[metric];
-  if (!c->count || value < c->least) c->least = value;
-  if (!c->count || value > c->greatest) c->greatest = value;
-  c->sum += value;
-  c->count++;
-  c->last = value;
+  leat_dofn_count *c = &call->op->op.user_counts[metric];
+  if (!c->count || value < c->least) set(&c->least, value);
+  if (!c->count || value > c->greatest) set(&c->greatest, value);
+  leat_flow_count(&c->sum, value);
+  leat_flow_count(&c->count, 1);
+  set(&c->last, value);
+  if (call->op->plan->dofn->metrics[metric].kind == LEAT_METRIC_GAUGE)
+    set(&c->when_ns, leat_clock_ns());
 }
 
 // --- Rows out -----------------------------------------------------------------------------------

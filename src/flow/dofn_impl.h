@@ -25,10 +25,6 @@ typedef struct leat_dofn_plan {
   bool stateful, by_window;          // has state or timers; is called once a window
 } leat_dofn_plan;
 
-typedef struct leat_dofn_count {
-  int64_t sum, count, least, greatest, last;
-} leat_dofn_count;
-
 typedef enum leat_dofn_at { AT_NOTHING, AT_ROW, AT_TIMER, AT_EXPIRY, AT_BATCH } leat_dofn_at;
 
 typedef struct leat_dofn_op leat_dofn_op;
@@ -63,8 +59,7 @@ struct leat_dofn_op {
   leat_flow_scopes scopes;
   leat_flow_queue event, processing, holds;
   uint64_t stamp;
-  int64_t watermark;        // of the input, with what waits
-  leat_dofn_count *counts;  // one a metric
+  int64_t watermark;  // of the input, with what waits
 };
 
 enum { LEAT_DOFN_KEYS = 16 };  // most fields of a key

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -260,10 +261,17 @@ static leat_status next_plain(leat_flow_lines *l, leat_flow_piece *piece, leat_e
   return status;
 }
 
+// Whether a read would have to wait. An end and an error are found by reading.
+static bool is_dry(int fd) {
+  struct pollfd p = {.fd = fd, .events = POLLIN};
+  return poll(&p, 1, 0) <= 0;
+}
+
 static leat_status next_stream(leat_flow_lines *l, leat_flow_piece *piece, leat_error *err) {
   leat_reader *r = &l->reader;
   const char *path = current(l)->path;
   if (!l->reading) {
+    if (!strcmp(path, "-") && is_dry(STDIN_FILENO)) return piece->waits = true, LEAT_OK;
     const char *name = strcmp(path, "-") ? path : "/dev/stdin";
     leat_status status = leat_reader_open(r, name, LEAT_COMPRESSION_AUTO, 0, err);
     if (status) return status;
@@ -293,6 +301,7 @@ static leat_status next_stream(leat_flow_lines *l, leat_flow_piece *piece, leat_
       l->file++;
       return LEAT_OK;
     }
+    if (!r->left.len && is_dry(r->fd)) return piece->waits = true, LEAT_OK;
     leat_status status = leat_reader_more(r, err);
     if (status) return status;
   }

@@ -20,6 +20,7 @@ typedef struct leat_flow_piece {
   int file;        // index among the paths
   int64_t offset;  // of its first byte in the file (unpacked)
   bool first;      // the file's first
+  bool waits;      // empty because the pipe has nothing now
 } leat_flow_piece;
 
 // `pattern` names at least one file. quotes: line ends between them do not count.

@@ -37,7 +37,14 @@ typedef struct leat_flow_op_class {
 
 typedef struct leat_flow_counts {  // written by the op's worker, read by any (relaxed atomics)
   int64_t rows_in, rows_out, dropped_late, dropped_closed;
+  int64_t dead_letters;  // rows given out by error outputs; in rows_out, too
+  int64_t rows_queued;   // on their way from other workers, now; any worker changes it
 } leat_flow_counts;
+
+typedef struct leat_dofn_count {  // of a metric in one instance; counted like the above
+  int64_t sum, count, least, greatest, last;
+  int64_t when_ns;  // of a gauge: when it was set
+} leat_dofn_count;
 
 struct leat_flow_op {  // the first member of each kind of op
   const leat_flow_op_class *class;
@@ -47,6 +54,7 @@ struct leat_flow_op {  // the first member of each kind of op
       hold;  // the output watermark stays at or before it; `start` sets LEAT_FLOW_TIME_MAX: none
   int64_t input_watermark, output_watermark;  // the runner's
   leat_flow_counts counts;
+  leat_dofn_count *user_counts;  // of a DoFn, one a metric that it declares; NULL: none
   bool lifts;
 };
 
@@ -76,6 +84,10 @@ leat_status leat_flow_op_new(size_t bytes, const leat_flow_op_class *class,
 
 // Of all workers, also while they run; *watermark: the output's, the least of them.
 leat_flow_counts leat_flow_counted(const leat_flow *flow, int transform, int64_t *watermark);
+// Of a DoFn's metric, joined over the workers; of a gauge `last` is that of the last worker that
+// set it.
+leat_dofn_count leat_flow_user_counted(const leat_flow *flow, int transform, int metric);
+int leat_flow_workers(const leat_flow *flow);     // 0: it has not run
 double leat_flow_seconds(const leat_flow *flow);  // that it has run
 
 // The ops of a flow without its workers' threads, to be called by hand: for tests of an op.

@@ -289,7 +289,7 @@ static void op_free(leat_flow_op *base) {
   leat__free(op->rows);
   leat__free(op->windowed);
   leat__free(op->sides);
-  leat__free(op->counts);
+  leat__free(op->op.user_counts);
   leat__free(op);
 }
 
@@ -307,8 +307,9 @@ static leat_status op_parts(leat_dofn_op *op, leat_error *err) {
   op->rows = leat__calloc(t->outputs.count + 1, sizeof *op->rows);
   op->windowed = leat__calloc(t->outputs.count + 1, sizeof *op->windowed);
   op->sides = leat__calloc((size_t)fn->side_count + 1, sizeof *op->sides);
-  op->counts = leat__calloc((size_t)fn->metric_count + 1, sizeof *op->counts);
-  if (!op->rows || !op->windowed || !op->sides || !op->counts) return leat__oom(err, sizeof *op);
+  op->op.user_counts = leat__calloc((size_t)fn->metric_count + 1, sizeof *op->op.user_counts);
+  if (!op->rows || !op->windowed || !op->sides || !op->op.user_counts)
+    return leat__oom(err, sizeof *op);
   for (size_t i = 0; !status && i < t->outputs.count; i++)
     status = leat_flow_rows_new(&op->rows[i], t->outputs.at[i]->schema, err);
   for (int i = 0; !status && i < fn->side_count; i++) {

@@ -273,6 +273,9 @@ leat_status leat_flow_add_output(leat_flow *flow, leat_flow_transform *t, leat_s
   c->strategy = strategy;
   c->bounded = bounded;
   c->producer = t;
+  const leat_yaml_node *handling = t->config ? leat_yaml_get(t->config, "error_handling") : NULL,
+                       *errors = handling ? leat_yaml_get(handling, "output") : NULL;
+  c->errors = errors && tag.len && leat_str_eq(errors->text, tag);
   if (out) *out = c;
   return LEAT_OK;
 }

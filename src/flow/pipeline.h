@@ -40,6 +40,7 @@ typedef struct leat_flow_collection {
   bool bounded;
   leat_flow_transform *producer;
   leat_str tag;  // "" is the main output
+  bool errors;   // its rows are dead letters
   LEAT_VEC(leat_flow_user) users;
 } leat_flow_collection;
 
@@ -85,6 +86,7 @@ struct leat_flow {
   leat_map by_name;             // transforms
   LEAT_VEC(leat_yaml *) texts;  // configs that were parsed
   int draining;                 // atomic; set by leat_flow_drain
+  leat_flow_options options;    // of pipeline.yaml: what a run's own do not say
   leat_flow_run_state *run;     // of the run, for metrics; NULL before it
 };
 

@@ -94,6 +94,8 @@ static leat_status send_part(state *s, const leat_flow_user *user, leat_flow_bat
     return leat_flow_batch_unref(part), status;
   }
   leat_flow_message m = {.transform = user->transform->id, .input = user->input, .batch = part};
+  leat_flow_op *there = s->worker.run->states[to].worker.ops[m.transform];
+  if (there) __atomic_fetch_add(&there->counts.rows_queued, part->rows, __ATOMIC_RELAXED);
   return leat_flow_exchange_send(s->worker.run->exchange, s->worker.index, to, m, err);
 }
 
@@ -160,6 +162,7 @@ leat_status leat_flow_emit(leat_flow_op *op, int output, leat_flow_batch *batch,
   const leat_flow_collection *c = op->transform->outputs.at[output];
   leat_status status = LEAT_OK;
   leat_flow_count(&op->counts.rows_out, batch->rows);
+  if (c->errors) leat_flow_count(&op->counts.dead_letters, batch->rows);
   for (size_t i = 0; !status && batch->rows && i < c->users.count; i++) {
     const leat_flow_user *user = &c->users.at[i];
     status = is_exchanged(s, user->transform) ? exchange(s, user, batch, err)
@@ -181,6 +184,8 @@ static leat_status take_messages(state *s, bool *any, leat_error *err) {
       continue;
     }
     leat_flow_user user = {s->worker.flow->transforms.at[m.transform], m.input};
+    leat_flow_op *op = s->worker.ops[m.transform];
+    if (op) __atomic_fetch_sub(&op->counts.rows_queued, m.batch->rows, __ATOMIC_RELAXED);
     status = give(s, &user, m.batch, err);
     leat_flow_batch_unref(m.batch);
   }
@@ -461,6 +466,9 @@ leat_status leat__flow_start(leat_flow *flow, const leat_flow_options *options, 
   if (!run) return leat__oom(err, sizeof *run);
   flow->run = run;
   if (options) run->options = *options;
+  run->options.streaming |= flow->options.streaming;
+  if (!run->options.threads) run->options.threads = flow->options.threads;
+  if (!run->options.seed) run->options.seed = flow->options.seed;
   run->workers = threads_of(&run->options);
   for (size_t i = 0; i < flow->transforms.count; i++)
     if (flow->transforms.at[i]->class->alone) run->workers = 1;
@@ -522,19 +530,46 @@ double leat_flow_seconds(const leat_flow *flow) {
   return (double)(end - flow->run->started_ns) * 1e-9;
 }
 
+int leat_flow_workers(const leat_flow *flow) { return flow->run ? flow->run->workers : 0; }
+
+static int64_t load(const int64_t *from) { return __atomic_load_n(from, __ATOMIC_RELAXED); }
+
+static leat_flow_op *op_in(const leat_flow *flow, int worker, int transform) {
+  const state *s = &flow->run->states[worker];
+  return (size_t)transform < s->transforms ? s->worker.ops[transform] : NULL;
+}
+
 leat_flow_counts leat_flow_counted(const leat_flow *flow, int transform, int64_t *watermark) {
   leat_flow_counts sum = {0};
   *watermark = LEAT_FLOW_TIME_MAX;
   for (int i = 0; flow->run && i < flow->run->workers; i++) {
-    const state *s = &flow->run->states[i];
-    leat_flow_op *op = (size_t)transform < s->transforms ? s->worker.ops[transform] : NULL;
+    const leat_flow_op *op = op_in(flow, i, transform);
     if (!op) continue;
-    sum.rows_in += __atomic_load_n(&op->counts.rows_in, __ATOMIC_RELAXED);
-    sum.rows_out += __atomic_load_n(&op->counts.rows_out, __ATOMIC_RELAXED);
-    sum.dropped_late += __atomic_load_n(&op->counts.dropped_late, __ATOMIC_RELAXED);
-    sum.dropped_closed += __atomic_load_n(&op->counts.dropped_closed, __ATOMIC_RELAXED);
-    int64_t mark = __atomic_load_n(&op->output_watermark, __ATOMIC_RELAXED);
+    sum.rows_in += load(&op->counts.rows_in);
+    sum.rows_out += load(&op->counts.rows_out);
+    sum.dropped_late += load(&op->counts.dropped_late);
+    sum.dropped_closed += load(&op->counts.dropped_closed);
+    sum.dead_letters += load(&op->counts.dead_letters);
+    sum.rows_queued += load(&op->counts.rows_queued);
+    int64_t mark = load(&op->output_watermark);
     if (mark < *watermark) *watermark = mark;
   }
   return sum;
+}
+
+leat_dofn_count leat_flow_user_counted(const leat_flow *flow, int transform, int metric) {
+  leat_dofn_count all = {0};
+  for (int i = 0; flow->run && i < flow->run->workers; i++) {
+    const leat_flow_op *op = op_in(flow, i, transform);
+    const leat_dofn_count *c = op && op->user_counts ? &op->user_counts[metric] : NULL;
+    int64_t count = c ? load(&c->count) : 0;
+    if (!count) continue;
+    int64_t least = load(&c->least), greatest = load(&c->greatest), when = load(&c->when_ns);
+    if (!all.count || least < all.least) all.least = least;
+    if (!all.count || greatest > all.greatest) all.greatest = greatest;
+    if (!all.count || when > all.when_ns) all.when_ns = when, all.last = load(&c->last);
+    all.sum += load(&c->sum);
+    all.count += count;
+  }
+  return all;
 }

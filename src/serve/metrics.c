@@ -4,6 +4,7 @@
 // leat_* follow Prometheus' conventions; those that begin with :tensorflow: are what TensorFlow
 // Serving's dashboards look for.
 #include "base/clock.h"
+#include "formats/prometheus.h"
 #include "serve/serve_impl.h"
 
 #include <stdio.h>
@@ -15,22 +16,10 @@ typedef struct family {
   void (*sample)(leat_buf *out, const struct family *f, const leat_version *v);
 } family;
 
-static void put_label(leat_buf *out, const char *name, const char *value) {
-  leat_buf_fmt(out, "%s=\"", name);
-  for (const char *c = value; *c; c++) {
-    if (*c == '"' || *c == '\\') leat_buf_char(out, '\\');
-    if (*c == '\n')
-      leat_buf_c(out, "\\n");
-    else
-      leat_buf_char(out, *c);
-  }
-  leat_buf_char(out, '"');
-}
-
 static void put_labels(leat_buf *out, const leat_version *v) {
-  put_label(out, "model", v->model);
+  leat_prometheus_label(out, "model", leat_str_of(v->model));
   leat_buf_char(out, ',');
-  put_label(out, "version", v->name);
+  leat_prometheus_label(out, "version", leat_str_of(v->name));
 }
 
 static void put_count(leat_buf *out, const char *name, const leat_version *v, int64_t value) {
@@ -120,7 +109,7 @@ static void tf_counts(leat_buf *out, const leat_version_list *list) {
       int64_t count = status ? leat_count(&s->by_status[status]) : leat_count(&s->succeeded);
       if (status && !count) continue;
       leat_buf_c(out, ":tensorflow:serving:request_count{");
-      put_label(out, "model_name", list->at[i]->model);
+      leat_prometheus_label(out, "model_name", leat_str_of(list->at[i]->model));
       leat_buf_fmt(out, ",version=\"%lld\",status=\"%s\"} %lld\n", (long long)list->at[i]->number,
                    leat_status_name((leat_status)status), (long long)count);
     }
@@ -140,15 +129,15 @@ static void tf_histogram(leat_buf *out, const leat_version_list *list, const cha
       sum += leat_count(&h->buckets[k]);
       snprintf(bound, sizeof bound, "%lld", 1ll << k);
       leat_buf_fmt(out, "%s_bucket{", name);
-      put_label(out, "model_name", v->model);
+      leat_prometheus_label(out, "model_name", leat_str_of(v->model));
       leat_buf_fmt(out, ",version=\"%lld\",le=\"%s\"} %lld\n", (long long)v->number,
                    k == LEAT_HISTOGRAM_BUCKETS - 1 ? "+Inf" : bound, (long long)sum);
     }
     leat_buf_fmt(out, "%s_sum{", name);
-    put_label(out, "model_name", v->model);
+    leat_prometheus_label(out, "model_name", leat_str_of(v->model));
     leat_buf_fmt(out, ",version=\"%lld\"} %lld\n%s_count{", (long long)v->number,
                  (long long)leat_count(&h->sum), name);
-    put_label(out, "model_name", v->model);
+    leat_prometheus_label(out, "model_name", leat_str_of(v->model));
     leat_buf_fmt(out, ",version=\"%lld\"} %lld\n", (long long)v->number, (long long)sum);
   }
 }
@@ -164,7 +153,8 @@ static int64_t resident_bytes(void) {
 
 static void put_own(leat_buf *out, const char *name, const char *type, const char *help,
                     double value) {
-  leat_buf_fmt(out, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", name, help, name, type, name, value);
+  leat_prometheus_head(out, name, type, help);
+  leat_buf_fmt(out, "%s %.17g\n", name, value);
 }
 
 static void put_server(leat_serve *s, leat_buf *out) {
@@ -192,7 +182,7 @@ void leat__metrics(leat_serve *s, leat_exchange *x) {
   }
   for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
     const family *f = &families[i];
-    leat_buf_fmt(&x->reply, "# HELP %s %s\n# TYPE %s %s\n", f->name, f->help, f->name, f->type);
+    leat_prometheus_head(&x->reply, f->name, f->type, f->help);
     for (size_t k = 0; k < list.count; k++) f->sample(&x->reply, f, list.at[k]);
   }
   put_server(s, &x->reply);
