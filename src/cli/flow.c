@@ -144,6 +144,7 @@ static int run(args *a) {
   if (threads && (!leat_parse_i64(leat_str_of(threads), &count) || count < 1 || count > 64))
     return usage_error(a, "--threads is a number from 1 to 64, not '%s'", threads);
   o.threads = (int)count;
+  leat_flow_use_features();
   leat_status status = load(a, &flow, &err);
   if (!status) {
     v.rows_in = leat__calloc(flow->transforms.count + 1, sizeof *v.rows_in);
@@ -182,6 +183,7 @@ static int check(args *a) {
   leat_error err;
   leat_flow *flow = NULL;
   bool portable = args_get(a, "--portable");
+  leat_flow_use_features();
   leat_status status = load(a, &flow, &err);
   if (!status && portable) status = print_portable(flow, &err);
   for (size_t i = 0; !status && !portable && i < flow->collections.count; i++) {
@@ -207,6 +209,7 @@ static void dot_text(leat_str text) {
 static int graph(args *a) {
   leat_error err;
   leat_flow *flow = NULL;
+  leat_flow_use_features();
   leat_status status = load(a, &flow, &err);
   if (!status) printf("digraph pipeline {\n  node [shape=box, fontname=\"sans-serif\"];\n");
   for (size_t i = 0; !status && i < flow->transforms.count; i++) {
