@@ -34,6 +34,7 @@ def shelves(build):
         "registry.py",
         "flow.py",
         "flow_groups.py",
+        "flow_models.py",
         "flow_paths.py",
         "flow_rules.py",
         "flow_examples.py",

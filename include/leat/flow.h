@@ -29,6 +29,10 @@ typedef struct leat_flow_pcollection {  // of the flow that gave it out
   int id;
 } leat_flow_pcollection;
 
+// Adds the transforms that read model.yaml: Features, AnalyzeFeatures. Once, before the first flow
+// is made; the program `leat` does it.
+LEAT_API void leat_flow_use_features(void);
+
 LEAT_API leat_status leat_flow_new(leat_flow **out, leat_error *err);
 LEAT_API void leat_flow_free(leat_flow *flow);  // NULL allowed
 

@@ -31,6 +31,7 @@ static const option flow_options[] = {
 leat_status flow_load(args *a, leat_flow **flow, leat_error *err) {
   const char *path = a->words.at[1];
   leat_buf text = {0};
+  leat_flow_use_features();
   leat_status status = flow_read(a, path, &text, err);
   if (!status) status = leat_flow_new(flow, err);
   if (!status)

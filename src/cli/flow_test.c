@@ -13,6 +13,7 @@ static leat_status run_one(args *a, const char *text, size_t index, leat_buf *na
   const char *path = a->words.at[1];
   leat_flow *flow = NULL;
   leat_str of;
+  leat_flow_use_features();
   leat_status status = leat_flow_new(&flow, err);
   *there = true;
   if (!status)

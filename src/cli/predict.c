@@ -266,7 +266,7 @@ static leat_status find_version(client *c, char **dir) {
 static leat_status find_model(client *c, char **dir) {
   const char *model_dir = client_get(c, "--model-dir"), *job_dir = client_get(c, "--job-dir");
   if (client_get(c, "--model")) return find_version(c, dir);
-  if (job_dir) return leat_registry_find_model(job_dir, dir, &c->err);
+  if (job_dir) return leat_model_find(job_dir, dir, &c->err);
   *dir = leat_strdup(model_dir);
   return *dir ? LEAT_OK : client_no_memory(c);
 }

@@ -116,6 +116,28 @@ leat_status leat_flow_duration(const leat_flow_transform *t, const leat_yaml_nod
                         "expected a duration such as 10s, 1.5m, 200ms, 2h, 1d, or seconds");
 }
 
+// --- The table ----------------------------------------------------------------------------------
+static const leat_flow_class *const *more_classes;
+
+void leat_flow_add_classes(const leat_flow_class *const *classes) { more_classes = classes; }
+
+// Of both lists; NULL behind the last.
+static const leat_flow_class *class_at(size_t i) {
+  size_t own = 0;
+  while (own < i && leat_flow_classes[own]) own++;
+  if (own == i && leat_flow_classes[own]) return leat_flow_classes[own];
+  for (size_t k = 0; more_classes && more_classes[k]; k++)
+    if (own + k == i) return more_classes[k];
+  return NULL;
+}
+
+const leat_flow_class *leat_flow_class_find(leat_str type) {
+  const leat_flow_class *c;
+  for (size_t i = 0; (c = class_at(i)); i++)
+    if (leat_str_eq(leat_str_of(c->type), type)) return c;
+  return NULL;
+}
+
 // --- Applying -----------------------------------------------------------------------------------
 static leat_status check_config(const leat_flow_transform *t, leat_error *err) {
   const leat_yaml_node *config = t->config;
@@ -150,8 +172,8 @@ static leat_status find_class(leat_str name, leat_str type, const leat_yaml *yam
   if ((*out = leat_flow_class_find(type))) return LEAT_OK;
   leat_str names[128];
   size_t count = 0;
-  for (; leat_flow_classes[count] && count < 128; count++)
-    names[count] = leat_str_of(leat_flow_classes[count]->type);
+  for (const leat_flow_class *c; count < 128 && (c = class_at(count)); count++)
+    names[count] = leat_str_of(c->type);
   leat_str near = leat_str_nearest(type, names, count);
   char text[160] = "";
   if (near.len) snprintf(text, sizeof text, "; did you mean " LEAT_STR_FMT "?", LEAT_STR_ARG(near));
@@ -307,11 +329,4 @@ const char *leat_flow_schema_text(leat_flow *flow, leat_flow_pcollection collect
   const char *out = leat_arena_str(&flow->arena, leat_buf_view(&text));
   leat_buf_deinit(&text);
   return out ? out : "";
-}
-
-// --- The table ----------------------------------------------------------------------------------
-const leat_flow_class *leat_flow_class_find(leat_str type) {
-  for (size_t i = 0; leat_flow_classes[i]; i++)
-    if (leat_str_eq(leat_str_of(leat_flow_classes[i]->type), type)) return leat_flow_classes[i];
-  return NULL;
 }

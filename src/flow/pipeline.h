@@ -92,6 +92,9 @@ struct leat_flow {
 
 const leat_flow_class *leat_flow_class_find(leat_str type);  // NULL: none
 extern const leat_flow_class *const leat_flow_classes[];     // ends with NULL
+// The transforms of lower floors, besides: a list that ends with NULL and lives for ever. Before
+// any flow is made; once more with the same list changes nothing.
+void leat_flow_add_classes(const leat_flow_class *const *classes);
 
 // As leat_flow_apply, with a config that is parsed already. The transform's parent is `parent`.
 leat_status leat_flow_apply_node(leat_flow *flow, leat_flow_transform *parent, leat_str name,

@@ -38,6 +38,8 @@ extern const leat_flow_class leat_flow_reshuffle;
 // sort.c
 extern const leat_flow_class leat_flow_top_rows, leat_flow_sort_rows, leat_flow_sample_rows,
     leat_flow_distinct;
+// run_inference.c
+extern const leat_flow_class leat_flow_run_inference;
 // test_stream.c
 extern const leat_flow_class leat_flow_test_stream;
 // split_words.c

@@ -3,6 +3,7 @@
 #include "registry/registry_impl.h"
 
 #include "base/file.h"
+#include "leat/model.h"
 
 struct leat_creation {
   leat_registry *r;
@@ -145,7 +146,7 @@ static void end_failed(leat_creation *c, const leat_error *why) {
 static leat_status make_object(leat_creation *c, leat__object *object, leat_buf *lineage,
                                leat_error *err) {
   char *dir = NULL, *copy = NULL;
-  leat_status status = leat_registry_find_model(c->origin, &dir, err);
+  leat_status status = leat_model_find(c->origin, &dir, err);
   if (!status) status = leat__object_add(c->r, dir, object, is_cancelled, c, err);
   if (!status && !(copy = leat_path_join(c->r->objects, object->hash))) status = leat__oom(err, 1);
   if (!status) status = leat_registry_smoke(copy, err);

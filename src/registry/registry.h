@@ -157,9 +157,6 @@ leat_status leat_creation_run(leat_creation *c, leat_error *err);
 void leat_creation_free(leat_creation *c);  // NULL allowed; what did not run is FAILED
 
 // --- Saved models -------------------------------------------------------------------------------
-// The saved model that a path means: itself, the newest of a directory of numbered ones, or the
-// newest export of a job directory; owned by the caller.
-leat_status leat_registry_find_model(const char *path, char **dir, leat_error *err);
 // Loads the model and predicts for one instance of zeros and empty texts.
 leat_status leat_registry_smoke(const char *dir, leat_error *err);
 
