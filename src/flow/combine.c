@@ -202,15 +202,27 @@ static leat_status put_results(leat_flow_op *op, const leat_flow_output *pane, l
   return leat__free(accs), status;
 }
 
+static bool is_flat(const part *x) {
+  return x->fn->is_flat ? x->fn->is_flat(x->of.in) : !x->fn->clear;
+}
+
 // The plan of a worker's own part: the same with the number of rows behind, which is a part, too.
 static leat_status lift(leat_flow *flow, plan *p, leat_error *err) {
-  if (!p->compact || p->count == MOST) return LEAT_OK;
+  bool can = p->count < MOST;
+  for (int k = 0; k < p->count; k++) can &= is_flat(&p->parts[k]);
+  if (!can) return LEAT_OK;
   plan *own = leat_arena_copy(&flow->arena, p, sizeof *p);
   leat_flow_schema *out = leat_arena_alloc(&flow->arena, sizeof *out);
   int count = p->grouping.out->count;
   leat_flow_field *fields = leat_arena_alloc(&flow->arena, (size_t)(count + 1) * sizeof *fields);
   if (!own || !out || !fields) return leat__oom(err, sizeof *own);
   memcpy(fields, p->grouping.out->fields, (size_t)count * sizeof *fields);
+  for (int k = 0; k < p->count; k++) {
+    part *x = &own->parts[k];
+    leat_flow_field *field = &fields[p->grouping.key_count + k];
+    x->raw = x->kind == LEAT_FLOW_PART_ANY;
+    if (x->raw) *field = (leat_flow_field){.name = field->name, .type = LEAT_FLOW_TYPE_BYTES};
+  }
   fields[count] = (leat_flow_field){.name = LEAT_STR("rows"), .type = LEAT_FLOW_TYPE_INT64};
   *out = (leat_flow_schema){fields, count + 1};
   own->grouping.out = out;

@@ -137,6 +137,8 @@ static leat_status row_result(leat_flow_fast_op *f, int32_t id, const char *acc,
       leat_flow_rows_int(f->rows, count_of(acc));
     else if (x->kind == LEAT_FLOW_PART_SUM)
       leat_flow_rows_int(f->rows, (int64_t)sum);
+    else if (x->raw)
+      leat_flow_rows_text(f->rows, (leat_str){acc + x->fast_at, x->fn->bytes});
     else
       status = x->fn->read(acc + x->fast_at, &x->of, f->rows, err);
   }

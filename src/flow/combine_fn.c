@@ -193,6 +193,7 @@ static leat_status extreme_read(const void *acc, const leat_flow_combined *of, l
     leat_flow_rows_int(out, e->whole);
   return LEAT_OK;
 }
+static bool extreme_is_flat(const leat_flow_field *in) { return !is_text(in); }
 static void extreme_clear(void *acc) { leat__free(((extreme *)acc)->text); }
 
 // --- any, all -----------------------------------------------------------------------------------
@@ -304,14 +305,16 @@ static const leat_flow_combine_fn fn_min = {.name = "min",
                                             .add = min_add,
                                             .merge = min_merge,
                                             .read = extreme_read,
-                                            .clear = extreme_clear};
+                                            .clear = extreme_clear,
+                                            .is_flat = extreme_is_flat};
 static const leat_flow_combine_fn fn_max = {.name = "max",
                                             .type = extreme_type,
                                             .bytes = sizeof(extreme),
                                             .add = max_add,
                                             .merge = max_merge,
                                             .read = extreme_read,
-                                            .clear = extreme_clear};
+                                            .clear = extreme_clear,
+                                            .is_flat = extreme_is_flat};
 static const leat_flow_combine_fn fn_any = {.name = "any",
                                             .type = truths_type,
                                             .bytes = sizeof(truths),

@@ -25,6 +25,9 @@ typedef struct leat_flow_combine_fn {
   leat_status (*read)(const void *acc, const leat_flow_combined *of, leat_flow_rows *out,
                       leat_error *err);
   void (*clear)(void *acc);  // frees what it holds; NULL: nothing
+  // Whether the accumulator is nothing but its own bytes, which can be sent elsewhere; NULL: it is
+  // where nothing is to be cleared.
+  bool (*is_flat)(const leat_flow_field *in);
   // Reads {type: NAME, config: node} into the pipeline's arena; node is NULL where there is none.
   // NULL: the function has no config.
   leat_status (*configure)(leat_flow *flow, const leat_flow_transform *t,

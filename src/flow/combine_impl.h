@@ -27,6 +27,7 @@ typedef struct leat_flow_part {  // one result
   size_t at;  // of its accumulator on the general path
   leat_flow_part_kind kind;
   size_t fast_at;  // of its accumulator on the fast paths
+  bool raw;        // its result is the accumulator's bytes, for another worker
 } leat_flow_part;
 
 typedef struct leat_flow_combine_plan leat_flow_combine_plan;
@@ -37,8 +38,9 @@ struct leat_flow_combine_plan {
   size_t bytes;   // of all accumulators on the general path
   size_t stride;  // on the fast paths
   bool compact;   // no part is ANY
-  // Compact: what a worker makes of its own rows before they are exchanged. The keys, the parts,
-  // and how many rows they are of.
+  // What a worker makes of its own rows before they are exchanged: the keys, the parts (those that
+  // are ANY as bytes), and how many rows they are of. NULL: rows are exchanged one by one, as some
+  // part cannot be sent.
   const leat_flow_combine_plan *lifted;
 };
 

@@ -183,6 +183,18 @@ static leat_status take(panes_op *o, const leat_flow_batch *batch, leat_error *e
   return status;
 }
 
+static leat_status merge_raw(leat_flow_fast_op *f, const leat_flow_part *x,
+                             const leat_flow_column *c, const leat_flow_batch *batch,
+                             leat_error *err) {
+  void *acc = leat__alloc_aligned(x->fn->bytes);
+  bool good = acc;
+  for (int i = 0; good && i < batch->rows; i++) {
+    memcpy(acc, leat_flow_text(c, i).ptr, x->fn->bytes);
+    good = x->fn->merge(f->accs[i] + x->fast_at, acc, &x->of);
+  }
+  return leat__free(acc), good ? LEAT_OK : leat__oom(err, x->fn->bytes);
+}
+
 // What workers made of their own rows.
 static leat_status take_lifted(panes_op *o, const leat_flow_batch *batch, leat_error *err) {
   leat_flow_fast_op *f = &o->fast;
@@ -194,9 +206,11 @@ static leat_status take_lifted(panes_op *o, const leat_flow_batch *batch, leat_e
   f->keys.fields = raw;
   if (!status) status = choose(o, batch, rows, err);
   for (int k = 0; !status && k < p->count; k++) {
-    const int64_t *sums = batch->columns[p->grouping.key_count + k].values;
+    const leat_flow_column *c = &batch->columns[p->grouping.key_count + k];
     size_t at = p->parts[k].fast_at;
+    if (p->parts[k].kind == LEAT_FLOW_PART_ANY) status = merge_raw(f, &p->parts[k], c, batch, err);
     if (p->parts[k].kind != LEAT_FLOW_PART_SUM) continue;
+    const int64_t *sums = c->values;
     for (int i = 0; i < batch->rows; i++) *(__int128 *)(void *)(f->accs[i] + at) += sums[i];
   }
   if (!status) forget_dropped(o, batch);
