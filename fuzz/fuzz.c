@@ -13,6 +13,7 @@
 #include "fuzz_board.h"
 #include "fuzz_flow.h"
 #include "fuzz_net.h"
+#include "fuzz_pipeline.h"
 #include "fuzz_registry.h"
 #include "fuzz_serve.h"
 #include "train/config.h"

@@ -105,6 +105,19 @@ def pipes():
     report("CSV of standard input: other names", done.returncode == 1 and "column 2 is named 'c', the schema's field 2 'b'" in done.stderr, done.stderr)
 
 
+def files():
+    rows = "{type: TestStream, config: {schema: '{t: int64, v: int64}', events: [{elements: [{at: 1000, row: {t: 1, v: 1}}, {at: 12000, row: {t: 12, v: 2}}]}, {watermark: 11000}, {elements: [{at: 2000, row: {t: 2, v: 3}}, {at: 13000, row: {t: 13, v: 4}}]}]}}"
+    with tempfile.TemporaryDirectory() as tmp:
+        done = run(chain(rows, "{type: WindowInto, config: {windowing: {type: fixed, size: 10s}}}", f"{{type: WriteToCsv, config: {{path: {tmp}/out.csv}}}}"), "--format", "json")
+        names = sorted(os.listdir(tmp))
+        texts = [(pathlib.Path(tmp) / n).read_text() for n in names]
+        report("a file a window; what is late does not write it anew", names == ["out-1970-01-01T00:00:00Z-1970-01-01T00:00:10Z.csv", "out-1970-01-01T00:00:10Z-1970-01-01T00:00:20Z.csv"] and texts == ["t,v\n1,1\n", "t,v\n12,2\n13,4\n"], f"{names} {texts} {done.stderr}")
+        dropped = [t["dropped_late"] for t in json.loads(done.stdout)["transforms"] if t["name"] == "WriteToCsv"] if done.returncode == 0 else None
+        report("late rows of a sink are counted", dropped == [1], dropped)
+    tree = TREE + "    - {type: WriteToJson, name: One, input: In, config: {path: out.json}}\n    - {type: WriteToCsv, name: Two, input: In, config: {path: out.json}}\n"
+    refused("two sinks of one file", tree, "'One' writes to that file already")
+
+
 def groups():
     odd = "{type: Create, config: {elements: [{d: 1.5, s: b}, {d: -0.0, s: a}, {d: 0.0, s: ab}, {d: null, s: b}, {d: -7.25, s: ''}, {d: 1e300, s: \"a\\0z\"}]}}"
     holds("Sort: numbers and nulls", odd, "{type: Sort, config: {by: d}}", "{type: Combine, config: {combine: {d: group}}}", "{type: MapToFields, config: {fields: {d: d}}}", expect=[{"d": [-7.25, -0.0, 0.0, 1.5, 1e300, None]}])
@@ -155,6 +168,7 @@ with tempfile.TemporaryDirectory() as scratch:
     trees()
     times()
     groups()
+    files()
     pipes()
     errors()
 sys.exit(bool(failures))

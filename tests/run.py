@@ -35,6 +35,7 @@ def shelves(build):
         "flow.py",
         "flow_groups.py",
         "flow_models.py",
+        "flow_kill.py",
         "flow_paths.py",
         "flow_rules.py",
         "flow_examples.py",

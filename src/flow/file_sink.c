@@ -6,7 +6,8 @@
 //
 // In the global window there is one file. In others there is one for each window, with its bounds
 // before the extension (out-2020-01-01T00:00:00Z-2020-01-01T00:01:00Z.json), made whole when the
-// watermark has passed all that may still come for it.
+// watermark has passed all that may still come for it. A row for a window whose file is whole is
+// late, and dropped.
 //
 //   file: rows -> buffer -> FILE.tmp-PID.. -> fsync, rename to FILE
 #include "flow/op.h"
@@ -266,6 +267,11 @@ static leat_status file_for(sink_op *s, leat_flow_window w, file **out, leat_err
 }
 
 // --- Op -----------------------------------------------------------------------------------------
+static bool is_over(const sink_op *s, leat_flow_window w, int64_t watermark) {
+  int64_t lateness = s->op.transform->inputs.at[0]->strategy->lateness_ms;
+  return !is_global(w) && watermark >= w.end && watermark - w.end >= lateness;
+}
+
 static leat_status sink_batch(leat_flow_op *op, int input, const leat_flow_batch *batch,
                               leat_error *err) {
   sink_op *s = (sink_op *)op;
@@ -274,6 +280,10 @@ static leat_status sink_batch(leat_flow_op *op, int input, const leat_flow_batch
   leat_status status = in ? LEAT_OK : leat__oom(err, (size_t)batch->rows);
   for (int i = 0; !status && i < in->rows; i++) {
     file *f;
+    if (!is_stdout(p) && is_over(s, in->windows[i], op->input_watermark)) {
+      leat_flow_count(&op->counts.dropped_late, 1);
+      continue;
+    }
     status = file_for(s, in->windows[i], &f, err);
     if (!status) status = p->put(p, in, i, &f->rows, err);
     if (!status && f->rows.len >= BUFFER) status = spill(p, f, false, err);
@@ -285,7 +295,6 @@ static leat_status sink_batch(leat_flow_op *op, int input, const leat_flow_batch
 static leat_status sink_watermark(leat_flow_op *op, int64_t to, leat_error *err) {
   sink_op *s = (sink_op *)op;
   const plan *p = op->transform->plan;
-  int64_t lateness = op->transform->inputs.at[0]->strategy->lateness_ms;
   leat_status status = LEAT_OK;
   if (is_stdout(p)) {  // is seen at once
     for (size_t i = 0; !status && i < s->files.count; i++)
@@ -294,7 +303,7 @@ static leat_status sink_watermark(leat_flow_op *op, int64_t to, leat_error *err)
   }
   for (size_t i = 0; !status && i < s->files.count; i++) {
     file *f = s->files.at[i];
-    if (is_global(f->window) || to < f->window.end || to - f->window.end < lateness) continue;
+    if (!is_over(s, f->window, to)) continue;
     status = finish_file(p, f, err);
     file_free(f);
     s->files.at[i--] = s->files.at[--s->files.count];
@@ -339,7 +348,16 @@ static leat_status read_path(leat_flow *flow, leat_flow_transform *t, plan **out
   if (!path || path->kind != LEAT_YAML_SCALAR || !path->text.len)
     return leat_flow_fail(t, path, err, "expected path: FILE");
   p->path = leat_arena_str(&flow->arena, path->text);
-  return p->path ? LEAT_OK : leat__oom(err, path->text.len);
+  if (!p->path) return leat__oom(err, path->text.len);
+  for (size_t i = 0; i < flow->transforms.count; i++) {
+    const leat_flow_transform *other = flow->transforms.at[i];
+    bool same = other != t && other->class->start == t->class->start && !is_stdout(p) &&
+                !strcmp(((const plan *)other->plan)->path, p->path);
+    if (same)
+      return leat_flow_fail(t, path, err, "'" LEAT_STR_FMT "' writes to that file already",
+                            LEAT_STR_ARG(other->name));
+  }
+  return LEAT_OK;
 }
 
 static leat_status text_apply(leat_flow *flow, leat_flow_transform *t, leat_error *err) {
