@@ -1,6 +1,7 @@
-// Variables of a pipeline.yaml: {{ name }}, or {{ name | default('text') }}, is replaced by --set
-// NAME=VALUE, as Jinja does it for Beam.
+// Variables of a pipeline.yaml: {{ name }} becomes what --set says, as Jinja does it for Beam.
 // SPDX-License-Identifier: Apache-2.0
+//
+// {{ name | default('text') }} is known, too.
 #include "base/file.h"
 #include "cli/flow.h"
 #include "formats/yaml.h"
