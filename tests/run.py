@@ -33,6 +33,7 @@ def shelves(build):
         "printed.py",
         "registry.py",
         "flow.py",
+        "flow_cli.py",
         "flow_groups.py",
         "flow_models.py",
         "flow_kill.py",

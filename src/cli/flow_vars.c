@@ -1,5 +1,7 @@
-// Variables of a pipeline.yaml: {{ name }} is replaced by --set NAME=VALUE, as Beam's Jinja does
-// it. SPDX-License-Identifier: Apache-2.0
+// Variables of a pipeline.yaml: {{ name }} becomes what --set says, as Jinja does it for Beam.
+// SPDX-License-Identifier: Apache-2.0
+//
+// {{ name | default('text') }} is known, too.
 #include "base/file.h"
 #include "cli/flow.h"
 #include "formats/yaml.h"
@@ -67,10 +69,26 @@ static bool is_name(leat_str s) {
   return good;
 }
 
+// default('text') or default(12)
+static bool is_default(leat_str filter, leat_str *value) {
+  if (!leat_str_starts(filter, LEAT_STR("default(")) || !leat_str_ends(filter, LEAT_STR(")")))
+    return false;
+  leat_str v = leat_str_strip((leat_str){filter.ptr + 8, filter.len - 9}, LEAT_STR(" "));
+  bool quoted = v.len > 1 && (v.ptr[0] == '\'' || v.ptr[0] == '"') && v.ptr[v.len - 1] == v.ptr[0];
+  if (quoted) v = (leat_str){v.ptr + 1, v.len - 2};
+  for (size_t i = 0; i < v.len; i++)
+    if (quoted ? v.ptr[i] == '\'' || v.ptr[i] == '"' || v.ptr[i] == '\\'
+               : !isdigit((unsigned char)v.ptr[i]) && v.ptr[i] != '.' && v.ptr[i] != '-')
+      return false;
+  return *value = v, v.len || quoted;
+}
+
 static leat_status put_variable(const variables *v, leat_str text, size_t at, leat_str name,
-                                const char *path, leat_buf *out, leat_error *err) {
+                                const leat_str *otherwise, const char *path, leat_buf *out,
+                                leat_error *err) {
   for (size_t i = 0; i < v->count; i++)
     if (leat_str_eq(v->names[i], name)) return leat_buf_str(out, v->values[i]), LEAT_OK;
+  if (otherwise) return leat_buf_str(out, *otherwise), LEAT_OK;
   leat_str near = leat_str_nearest(name, v->names, v->count);
   char why[300];
   snprintf(why, sizeof why, "no variable '%.*s'%s%.*s%s; set it by --set %.*s=VALUE", (int)name.len,
@@ -93,11 +111,14 @@ static leat_status fill_in(const variables *v, leat_str text, const char *path, 
     }
     size_t end = i + 2;
     while (end + 1 < text.len && !(text.ptr[end] == '}' && text.ptr[end + 1] == '}')) end++;
-    leat_str name = leat_str_strip((leat_str){text.ptr + i + 2, end - i - 2}, LEAT_STR(" \t"));
-    if (end + 1 >= text.len || !is_name(name))
+    leat_str rest = {text.ptr + i + 2, end - i - 2}, otherwise = {0};
+    leat_str name = leat_str_strip(leat_str_cut(&rest, '|'), LEAT_STR(" \t"));
+    rest = leat_str_strip(rest, LEAT_STR(" \t"));
+    if (end + 1 >= text.len || !is_name(name) || (rest.len && !is_default(rest, &otherwise)))
       return fail_at(text, i, path, err,
-                     "expected {{ name }}: of Jinja only plain variables are known");
-    status = put_variable(v, text, i, name, path, out, err);
+                     "expected {{ name }} or {{ name | default('text') }}: of Jinja no more is "
+                     "known");
+    status = put_variable(v, text, i, name, rest.len ? &otherwise : NULL, path, out, err);
     i = end + 2;
   }
   return status;

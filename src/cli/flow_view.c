@@ -6,6 +6,7 @@
 //   Combine             1.2M       840      310k       0   10:02:20    1.2s
 //     3 late, 1 error, rows 4
 #include "base/clock.h"
+#include "base/tty.h"
 #include "cli/flow.h"
 #include "cli/terminal.h"
 #include "flow/dofn_impl.h"
@@ -14,7 +15,6 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { NUMBER = 9, SHORT_MARK = 9, LONG_MARK = 20, NARROW = 64, WIDE = 100 };
@@ -39,6 +39,7 @@ bool flow_prints(const leat_flow *flow) {
     const leat_yaml_node *path = t->config ? leat_yaml_get(t->config, "path") : NULL;
     if (t->class == &leat_flow_log_for_testing && isatty(STDERR_FILENO)) return true;
     if (!isatty(STDOUT_FILENO)) continue;
+    if (t->class == &leat_flow_draw_bars) return true;
     if (t->inputs.count && path && leat_str_eq(path->text, LEAT_STR("-"))) return true;
   }
   return false;
@@ -198,9 +199,9 @@ static int longest_name(const leat_flow *flow) {
 }
 
 void flow_view_draw(flow_view *v, const leat_flow *flow, bool whole) {
-  struct winsize size = {0};
-  bool known = !ioctl(fileno(v->to), TIOCGWINSZ, &size) && size.ws_col && size.ws_row;
-  drawing d = {.v = v, .flow = flow, .width = known ? size.ws_col : 80};
+  drawing d = {.v = v, .flow = flow, .width = 80};
+  int rows = 24;
+  leat_tty_size(fileno(v->to), &d.width, &rows);
   double now = leat_flow_seconds(flow);
   int fixed = d.width < NARROW
                   ? 3 * (NUMBER + 1) + SHORT_MARK + 1
@@ -208,7 +209,7 @@ void flow_view_draw(flow_view *v, const leat_flow *flow, bool whole) {
   d.name = longest_name(flow);
   if (d.name > d.width - 1 - fixed) d.name = d.width - 1 - fixed;
   if (d.name < 4) return;  // too narrow for anything
-  d.left = whole ? INT32_MAX : (known ? size.ws_row : 24) - 2;
+  d.left = whole ? INT32_MAX : rows - 2;
   d.span = whole ? now : now - v->last;
   if (whole) memset(v->rows, 0, flow->transforms.count * sizeof *v->rows);
   if (v->lines) fprintf(v->to, "\033[%dA\r", v->lines);

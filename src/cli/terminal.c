@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/terminal.h"
 
+#include "base/tty.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -22,27 +24,12 @@ void terminal_bar_end(void) {
   bar_shown = false;
 }
 
-static bool wants_colour(FILE *to) {
-  const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
-  return isatty(fileno(to)) && !(no && no[0]) && term && strcmp(term, "dumb") != 0;
-}
-
 const char *style_on(FILE *to, terminal_style style) {
   static const char *const codes[] = {"\033[1m", "\033[2m", "\033[31m", "\033[32m"};
-  return wants_colour(to) ? codes[style] : "";
+  return leat_tty_colour(fileno(to)) ? codes[style] : "";
 }
 
-const char *style_off(FILE *to) { return wants_colour(to) ? "\033[0m" : ""; }
-
-// Whether block characters can be shown, as the environment says.
-static bool has_utf8(void) {
-  static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
-  for (int i = 0; i < 3; i++) {
-    const char *value = getenv(names[i]);
-    if (value && value[0]) return strstr(value, "UTF-8") || strstr(value, "utf8");
-  }
-  return false;
-}
+const char *style_off(FILE *to) { return leat_tty_colour(fileno(to)) ? "\033[0m" : ""; }
 
 void spark_line(const double *counts, int count, leat_buf *out) {
   static const char *const blocks[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
@@ -52,12 +39,12 @@ void spark_line(const double *counts, int count, leat_buf *out) {
     if (counts[i] > most) most = counts[i];
   for (int i = 0; i < count; i++) {
     int height = counts[i] > 0 ? 1 + (int)(7 * counts[i] / most) : 0;
-    leat_buf_c(out, (has_utf8() ? blocks : plain)[height]);
+    leat_buf_c(out, (leat_tty_utf8() ? blocks : plain)[height]);
   }
 }
 
 void print_bar(FILE *to, double share, int width) {
-  for (int i = 0; i < (int)(share * width + 0.5); i++) fputs(has_utf8() ? "█" : "#", to);
+  for (int i = 0; i < (int)(share * width + 0.5); i++) fputs(leat_tty_utf8() ? "█" : "#", to);
 }
 
 int text_columns(leat_str text) {

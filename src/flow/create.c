@@ -3,18 +3,22 @@
 //
 //   elements: [{key: a, n: 1}, ...], or [1, 2, 3] in a field `element`
 //   schema: {at: timestamp, n: int64?}   types that the elements do not tell by themselves
-//   timestamp: at                        of the rows: a field of timestamps, or of seconds
+//   timestamp: at                        of the rows, or {field: at, unit: s}, as sources have it
 #include "flow/op.h"
 #include "flow/row_json.h"
 #include "flow/values.h"
 #include "flow/windowing.h"
 #include "formats/number.h"
 
+#include <math.h>
+#include <string.h>
+
 typedef struct plan {
   const leat_flow_schema *schema;
   const leat_yaml_node *elements;
   bool scalars;
-  int ts_field;  // -1: rows are at the beginning of time
+  int ts_field;    // -1: rows are at the beginning of time
+  double unit_ms;  // of numbers there
 } plan;
 
 // --- Schema -------------------------------------------------------------------------------------
@@ -187,25 +191,25 @@ static leat_status give_types(leat_flow *flow, const leat_flow_transform *t, pla
   return LEAT_OK;
 }
 
-// `timestamp: FIELD`, or {field: FIELD} as sources have it.
 static leat_status read_times(const leat_flow_transform *t, plan *p, leat_error *err) {
+  static const struct {
+    const char *name;
+    double ms;
+  } units[] = {{"ms", 1}, {"s", 1e3}, {"us", 1e-3}, {"ns", 1e-6}};
   const leat_yaml_node *times = leat_yaml_get(t->config, "timestamp");
   p->ts_field = -1;
+  p->unit_ms = 1;
   if (!times || leat_yaml_is_null(times)) return LEAT_OK;
-  const leat_yaml_node *name =
-      times->kind == LEAT_YAML_MAPPING ? leat_yaml_get(times, "field") : times;
+  bool plain = times->kind == LEAT_YAML_SCALAR;
+  const leat_yaml_node *name = plain ? times : leat_yaml_get(times, "field"),
+                       *unit = plain ? NULL : leat_yaml_get(times, "unit");
   if (!name) return leat_flow_fail(t, times, err, "expected timestamp: FIELD");
   leat_status status = leat_flow_field_of(t, p->schema, name, &p->ts_field, err);
-  if (status) return status;
-  leat_flow_type type = p->schema->fields[p->ts_field].type;
-  if (type == LEAT_FLOW_TYPE_TIMESTAMP || type == LEAT_FLOW_TYPE_INT64 ||
-      type == LEAT_FLOW_TYPE_DOUBLE)
-    return LEAT_OK;
-  return leat_flow_fail(t, name, err,
-                        "'" LEAT_STR_FMT "' is a %s; times are timestamps (schema: {" LEAT_STR_FMT
-                        ": timestamp}) or seconds",
-                        LEAT_STR_ARG(name->text), leat_flow_type_name(type),
-                        LEAT_STR_ARG(name->text));
+  if (status || !unit) return status;
+  for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+    if (leat_str_eq(unit->text, leat_str_of(units[i].name)))
+      return p->unit_ms = units[i].ms, LEAT_OK;
+  return leat_flow_fail(t, unit, err, "expected unit: s, ms, us or ns");
 }
 
 static leat_status row_time(const leat_flow_transform *t, const plan *p,
@@ -214,13 +218,14 @@ static leat_status row_time(const leat_flow_transform *t, const plan *p,
   if (p->ts_field < 0) return LEAT_OK;
   const leat_flow_field *f = &p->schema->fields[p->ts_field];
   const leat_yaml_node *value = value_of(element, f->name);
-  double seconds = 0;
+  double number = 0;
   bool good = value && value->kind == LEAT_YAML_SCALAR;
-  if (good && f->type == LEAT_FLOW_TYPE_TIMESTAMP)
+  if (good && (f->type == LEAT_FLOW_TYPE_INT64 || f->type == LEAT_FLOW_TYPE_DOUBLE)) {
+    good = leat_parse_f64(value->text, &number) && fabs(number * p->unit_ms) < 9e15;
+    if (good) *out = (int64_t)floor(number * p->unit_ms);
+  } else if (good) {
     good = leat_flow_parse_time(value->text, out);
-  else if (good)
-    good = leat_parse_f64(value->text, &seconds) && seconds > -9e15 && seconds < 9e15;
-  if (good && f->type != LEAT_FLOW_TYPE_TIMESTAMP) *out = (int64_t)(seconds * 1e3);
+  }
   if (good && *out >= LEAT_FLOW_TIME_MIN && *out <= LEAT_FLOW_GLOBAL_MAX) return LEAT_OK;
   return leat_flow_fail(t, value ? value : element, err, "no time in '" LEAT_STR_FMT "'",
                         LEAT_STR_ARG(f->name));

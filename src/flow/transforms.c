@@ -36,6 +36,7 @@ const leat_flow_class *const leat_flow_classes[] = {
     &leat_flow_write_to_json,
     &leat_flow_write_to_tfrecord,
     &leat_flow_run_inference,
+    &leat_flow_draw_bars,
     &leat_flow_par_do,
     &leat_flow_test_stream,
     NULL,

@@ -18,6 +18,8 @@ extern const leat_flow_class leat_flow_combine;
 extern const leat_flow_class leat_flow_create;
 // csv_source.c
 extern const leat_flow_class leat_flow_read_from_csv, leat_flow_read_from_text;
+// draw_bars.c
+extern const leat_flow_class leat_flow_draw_bars;
 // explode.c
 extern const leat_flow_class leat_flow_explode;
 // file_sink.c
