@@ -65,19 +65,24 @@ def views(tmp):
 
 def commands(tmp):
     page = (ROOT / "docs/flows.md").read_text()
+    shutil.copy(ROOT / "examples/census/census.yaml", tmp)
     listed = re.findall(r"^    leat (flow .*)$", page, re.M)
-    check("docs/flows.md has commands", len(listed) == 5, listed)
+    check("docs/flows.md has commands", len(listed) == 8, listed)
     for line in listed:
         words = [str(EXAMPLES / w) if w.endswith(".yaml") else w for w in line.split()]
         done = leat(*words, cwd=tmp)
         check(f"leat {line}", done.returncode == 0, done.stderr)
+    people = [json.loads(line) for line in (tmp / "predictions.json").read_text().splitlines()]
+    right = sum(p["classes"] == [p["income_bracket"]] for p in people)
+    check("predict.yaml is right of most rows", len(people) > 1000 and right > 0.7 * len(people), (len(people), right))
+    check("features.yaml writes records", (tmp / "features.tfrecord").stat().st_size > 300 * len(people))
     block = re.search(r"## The file\n\n((?:    .*\n)+)", page)[1]
     (tmp / "page.yaml").write_text("\n".join(line[4:] for line in block.splitlines()) + "\n")
     done = leat("flow", "run", "page.yaml", cwd=tmp)
     check("the pipeline of docs/flows.md", done.returncode == 0 and list(tmp.glob("views*.json")), done.stderr)
     done = subprocess.run([BUILD / "leat", "flow", "check", "--portable", EXAMPLES / "views.yaml"], cwd=tmp, capture_output=True)
     check("check --portable prints Beam's message", done.returncode == 0 and b"beam:window_fn:fixed_windows:v1" in done.stdout and b"beam:transform:group_by_key:v1" in done.stdout, done.stderr)
-    classes = set(re.findall(r"leat_flow_class leat_flow_\w+ = \{\s*\.type = \"(\w+)\"", "\n".join(f.read_text() for f in (ROOT / "src/flow").glob("*.c"))))
+    classes = set(re.findall(r"leat_flow_class leat_flow_\w+ = \{\s*\.type = \"(\w+)\"", "\n".join(f.read_text() for d in ("flow", "train") for f in (ROOT / "src" / d).glob("*.c"))))
     missing = [c for c in classes if c not in page]
     check("docs/flows.md names each transform", not missing and len(classes) > 10, missing)
 

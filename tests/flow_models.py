@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Models and features in flows: RunInference is `leat predict`, row by row, on any threads, in batch and stream."""
+"""Models and features in flows: the bits of training, of `leat predict` and of a server, on any threads, in batch and stream."""
 # SPDX-License-Identifier: Apache-2.0
+import http.client
 import json
 import os
 import pathlib
@@ -33,7 +34,7 @@ def flow(transforms, *options):
     return leat("flow", "run", "flow.yaml", "--quiet", *options)
 
 
-READ = "{type: ReadFromCsv, config: {path: rows.csv, schema: {" + COLUMNS + "}}}"
+READ = "{type: ReadFromCsv, config: {path: rows.csv, schema: {id: int64, " + COLUMNS + "}}}"
 PERSON = "{type: Create, config: {elements: [{age: 39, workclass: Private, education: HS-grad, education_num: 9, marital_status: Divorced, occupation: Sales, relationship: Husband, race: White, gender: Male, capital_gain: 0, capital_loss: 0, hours: 40, native_country: Cuba}]}}"
 
 
@@ -50,6 +51,70 @@ def inference():
     row = json.dumps({k: v for k, v in one.items()})
     done = flow([READ, "{type: RunInference, config: {inference_tag: p, model_handler: {type: Leat, config: {model: job, signature: predict}}}}", "{type: MapToFields, config: {language: sql, fields: {p: p}}}", "{type: WriteToJson, config: {path: out.json}}"], "--threads", "1")
     check("inference_tag, model_handler, signature", done.returncode == 0 and (tmp / "out.json").read_text().splitlines()[0] == '{"p": ' + row + "}", done.stderr)
+
+
+def served(lines):
+    """The server's answers over HTTP are those of RunInference, number by number."""
+    done = flow([READ, "{type: RunInference, config: {model: job}}", "{type: MapToFields, config: {fields: {logits: logits, probabilities: probabilities}}}", "{type: WriteToJson, config: {path: out.json}}"], "--threads", "1")
+    want = [json.loads(line) for line in (tmp / "out.json").read_text().splitlines()] if done.returncode == 0 else []
+    names = [c.split(":") for c in COLUMNS.split(", ")]
+    instances = [{name: int(x) if "int" in kind else x for (name, kind), x in zip(names, line.split(","))} for line in lines]
+    for person in instances:
+        del person["fnlwgt"], person["income_bracket"]
+    server = subprocess.Popen([BUILD / "leat", "serve", "--model_base_path", "job/export/census", "--model_name", "census", "--listen", "127.0.0.1:0", "--port", "0"], cwd=tmp, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    got = []
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", int(server.stdout.readline().rsplit(":", 1)[1]), timeout=60)
+        for at in range(0, rows, 4000):
+            connection.request("POST", "/v1/models/census:predict", json.dumps({"instances": instances[at : at + 4000]}))
+            got += [{k: p[k] for k in ("logits", "probabilities")} for p in json.loads(connection.getresponse().read())["predictions"]]
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+    check(f"RunInference: what a server answers, {rows} rows", got == want, (done.stderr, got[:1], want[:1]))
+
+
+def features():
+    done = subprocess.run([BUILD / "tests/flow-features", ROOT / "examples/census/census.yaml", "job", "rows.csv", COLUMNS, "adult.data", "adult.test"], cwd=tmp, capture_output=True, text=True, timeout=120)
+    print(done.stdout, end="")
+    check("features in a flow, in training and in the saved model", done.returncode == 0 and done.stdout.count("\nok") == 5 and f"# {rows} rows of " in done.stdout, done.stderr)
+    (tmp / "small.yaml").write_text("estimator: LinearRegressor\nlabel: {column: y}\nfeatures:\n  n: {numeric: {normalize: min_max, min: 0, max: 4}}\n  c: {vocabulary: [a, b]}\n  h: {column: c, vocabulary: [a, b], embedding: 2}\ndata: {train: none.jsonl, eval: none.jsonl}\n")
+    rows_of = "{type: Create, config: {elements: [{m: 1, c: b}, {m: 3, c: z}, {m: 4, c: a}]}}"
+
+    def gives(name, config, *want):
+        flow([rows_of, "{type: Features, config: {model: small.yaml, fields: {n: m}, " + config + "}}", "{type: WriteToJson, config: {path: out.json}}"], "--threads", "1")
+        got = [json.loads(line) for line in (tmp / "out.json").read_text().splitlines()]
+        check("Features: " + name, got == list(want), got)
+
+    gives("numbers, one-hot categories, ids of what has an embedding", "keep: m", {"m": 1, "n": 0.25, "c": [0, 1], "h": 1}, {"m": 3, "n": 0.75, "c": [0, 0], "h": -1}, {"m": 4, "n": 1, "c": [1, 0], "h": 0})
+    gives("some, as ids, as one field", "features: [c], categories: ids, output: f", {"f": {"c": 1}}, {"f": {"c": -1}}, {"f": {"c": 0}})
+    told = flow([rows_of, "{type: Features, config: {model: small.yaml, fields: {n: m}, keep: c}}"])
+    check("Features: a name that is taken", told.returncode == 1 and "there is a field 'c' already" in told.stderr, told.stderr)
+    for name, config, wanted in (
+        ("no model", "job_dir: job", "expected model: MODEL.yaml"),
+        ("a model that is not there", "model: none.yaml", "none.yaml"),
+        ("a feature that is not there", "model: small.yaml, fields: {n: m}, features: [d]", "the model has no feature 'd'"),
+        ("categories", "model: small.yaml, fields: {n: m}, categories: one", "expected one_hot or ids"),
+        ("no job directory", f"model: {ROOT}/examples/census/census.yaml", "expected job_dir: DIR"),
+        ("nothing in the job directory", f"model: {ROOT}/examples/census/census.yaml, job_dir: .", "no analysis.json"),
+        ("a column that is not there", "model: small.yaml", "no field 'n'"),
+        ("a column of another type", "model: small.yaml, fields: {n: c}", "takes numbers"),
+    ):
+        told = flow([rows_of, "{type: Features, config: {" + config + "}}"])
+        check(f"Features: {name}", told.returncode == 1 and wanted in told.stderr, told.stderr or "it ran")
+
+
+def analysis():
+    want = (tmp / "job/analysis.json").read_bytes()
+    train = sum(1 for line in (tmp / "adult.data").read_text().splitlines() if line.strip() and not line.startswith("|"))
+    for way in WAYS:
+        done = flow([READ, "{type: Filter, config: {language: sql, keep: id < " + str(train) + "}}", "{type: AnalyzeFeatures, config: {model: " + str(ROOT / "examples/census/census.yaml") + ", job_dir: found}}"], *way)
+        check(f"AnalyzeFeatures {' '.join(way)}: the bytes of leat train", done.returncode == 0 and (tmp / "found/analysis.json").read_bytes() == want, done.stderr)
+    done = leat("train", ROOT / "examples/census/census.yaml", "--train-files", "adult.data", "--eval-files", "adult.test", "--job-dir", "found", "--train-steps", "50")
+    weights = [next((tmp / job).glob("ckpt-50")) / "weights.safetensors" for job in ("job", "found")] if done.returncode == 0 else []
+    check("a job that starts from a flow's analysis has the same weights", len(weights) == 2 and weights[0].read_bytes() == weights[1].read_bytes(), done.stderr)
+    told = flow([PERSON, "{type: AnalyzeFeatures, config: {model: " + str(ROOT / "examples/census/census.yaml") + "}}"])
+    check("AnalyzeFeatures: no job directory", told.returncode == 1 and "expected job_dir: DIR" in told.stderr, told.stderr)
 
 
 def bad_rows():
@@ -104,11 +169,14 @@ def main():
         subprocess.run([BUILD / "examples/synthesize", tmp], check=True)
     lines = [line for name in ("adult.data", "adult.test") for line in (tmp / name).read_text().splitlines() if line.strip() and not line.startswith("|")]
     rows = len(lines)
-    (tmp / "rows.csv").write_text(",".join(c.split(":")[0] for c in COLUMNS.split(", ")) + "\n" + "\n".join(lines) + "\n")
+    (tmp / "rows.csv").write_text("id," + ",".join(c.split(":")[0] for c in COLUMNS.split(", ")) + "\n" + "".join(f"{i},{line}\n" for i, line in enumerate(lines)))
     done = leat("train", ROOT / "examples/census/census.yaml", "--train-files", "adult.data", "--eval-files", "adult.test", "--job-dir", "job", "--train-steps", "50")
     check("a model to start with", done.returncode == 0, done.stderr)
     inference()
+    served(lines)
     bad_rows()
+    features()
+    analysis()
     refused()
     return 1 if failures else 0
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flow/accumulate.h"
 #include "features/features.h"
+#include "flow/sum.h"
 #include "formats/date.h"
 
 #include <stdio.h>
@@ -9,7 +10,7 @@
 
 typedef struct accumulator {
   int column;  // raw
-  leat_moments moments;
+  leat_spread spread;
   leat_quantiles quantiles;
   leat_counts words;
 } accumulator;
@@ -62,7 +63,7 @@ static leat_status add_numbers(accumulator *at, const leat_feature *f, const lea
   leat_status status = LEAT_OK;
   for (int64_t i = 0; !status && i < leat_tensor_count(column); i++) {
     double x = number_at(f, column, i);
-    leat_moments_add(&at->moments, x);
+    leat_spread_add(&at->spread, x);
     if (wants_quantiles(f)) status = leat_quantiles_add(&at->quantiles, x, err);
   }
   return status;
@@ -158,11 +159,11 @@ static leat_status finish_boundaries(accumulator *at, leat_feature *f, leat_erro
 static leat_status finish_numbers(accumulator *at, leat_feature *f, leat_error *err) {
   const double half = 0.5;
   leat_status status = LEAT_OK;
-  if (at->moments.count == 0) return nothing_seen(f, err);
-  f->mean = at->moments.mean;
-  f->stddev = leat_moments_stddev(&at->moments);
-  f->least = at->moments.least;
-  f->greatest = at->moments.greatest;
+  if (at->spread.count == 0) return nothing_seen(f, err);
+  f->mean = leat_spread_mean(&at->spread);
+  f->stddev = leat_spread_stddev(&at->spread);
+  f->least = at->spread.least;
+  f->greatest = at->spread.greatest;
   if (f->impute == LEAT_IMPUTE_MEDIAN)
     status = leat_quantiles_read(&at->quantiles, &half, 1, &f->median, err);
   if (!status && f->quantiles) status = finish_boundaries(at, f, err);

@@ -149,6 +149,8 @@ leat_value leat_feature_linear(leat_builder *b, const leat_feature_scene *s, int
                                leat_value weights, leat_combiner combiner);
 
 // --- Full-pass analysis: mergeable accumulators -------------------------------------------------
+// What is found does not depend on the order of rows, but for quantiles and medians of more than
+// LEAT_QUANTILES_EXACT values (flow/accumulate.h).
 typedef struct leat_analysis leat_analysis;
 
 leat_status leat_analysis_new(leat_analysis **out, const leat_features *features,

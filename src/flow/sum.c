@@ -109,3 +109,54 @@ double leat_sum_read(const leat_sum *s) {
   double value = ldexp((double)kept, unit + at);
   return negative ? -value : value;
 }
+
+// --- Mean and deviation -------------------------------------------------------------------------
+void leat_spread_add(leat_spread *s, double value) {
+  if (!isfinite(value)) {
+    s->missing++;
+    return;
+  }
+  value += 0;  // -0 is 0
+  double square = value * value, rest = fma(value, value, -square);
+  s->least = s->count && s->least < value ? s->least : value;
+  s->greatest = s->count && s->greatest > value ? s->greatest : value;
+  s->count++;
+  leat_sum_add(&s->values, value);
+  leat_sum_add(&s->squares, square);
+  if (rest != 0) leat_sum_add(&s->squares, rest);
+}
+
+void leat_spread_merge(leat_spread *into, const leat_spread *from) {
+  into->missing += from->missing;
+  if (!from->count) return;
+  if (!into->count || from->least < into->least) into->least = from->least;
+  if (!into->count || from->greatest > into->greatest) into->greatest = from->greatest;
+  into->count += from->count;
+  leat_sum_merge(&into->values, &from->values);
+  leat_sum_merge(&into->squares, &from->squares);
+}
+
+// The sum divided by n, as a double and what it lacks.
+static double mean_of(const leat_sum *sum, int64_t n, double *low) {
+  leat_sum rest = *sum;
+  double high = leat_sum_read(sum), mean = high / (double)n;
+  leat_sum_add(&rest, -high);
+  *low = (fma(-mean, (double)n, high) + leat_sum_read(&rest)) / (double)n;
+  return mean;
+}
+
+double leat_spread_mean(const leat_spread *s) {
+  double low, mean = s->count ? mean_of(&s->values, s->count, &low) : 0;
+  return s->count ? mean + low : 0;
+}
+
+// The mean square less the squared mean, in twice the digits of a double.
+double leat_spread_stddev(const leat_spread *s) {
+  double mean_low, square_low;
+  if (!s->count || s->least == s->greatest) return 0;
+  double mean = mean_of(&s->values, s->count, &mean_low);
+  double square = mean_of(&s->squares, s->count, &square_low);
+  double own = mean * mean, own_low = fma(mean, mean, -own) + 2 * mean * mean_low;
+  double variance = square - own + (square_low - own_low);
+  return variance > 0 ? sqrt(variance) : 0;
+}

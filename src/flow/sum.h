@@ -11,6 +11,9 @@
 
 #include "leat/api.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 enum { LEAT_SUM_BINS = 4 };
 
 typedef struct leat_sum {                   // zero-initialised is an empty sum
@@ -23,5 +26,18 @@ void leat_sum_add(leat_sum *s, double value);
 void leat_sum_merge(leat_sum *into, const leat_sum *from);
 // An infinity where the sum is too great for a double; 0 of an empty one.
 double leat_sum_read(const leat_sum *s);
+
+// --- Mean and deviation, likewise
+// -----------------------------------------------------------------
+typedef struct leat_spread {  // zero-initialised is an empty one
+  int64_t count, missing;     // missing: NaN and infinities, which enter nothing else
+  leat_sum values, squares;   // of sizes below 2^500, to be exact
+  double least, greatest;     // 0 of an empty one
+} leat_spread;
+
+void leat_spread_add(leat_spread *s, double value);
+void leat_spread_merge(leat_spread *into, const leat_spread *from);
+double leat_spread_mean(const leat_spread *s);    // 0 of an empty one
+double leat_spread_stddev(const leat_spread *s);  // of the population; 0 where all are equal
 
 #endif

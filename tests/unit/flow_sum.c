@@ -101,6 +101,42 @@ static void what_is_no_number_stays(void) {
   CHECK(isnan(sum_of(nan, 2)) && sum_of(up, 2) == HUGE_VAL && isnan(sum_of(both, 2)));
 }
 
+// Mean and deviation of values far from 0, in any order and parts; the same by whole numbers.
+static void spread_is_exact_in_any_order(void) {
+  enum { COUNT = 4096 };
+  static double values[COUNT];
+  __int128 sum = 0, squares = 0;
+  for (int i = 0; i < COUNT; i++) {
+    int64_t v = (int64_t)(next() >> 12 & 0xFFFF) + 1000000007;
+    values[i] = (double)v, sum += v, squares += (__int128)v * v;
+  }
+  double mean = (double)sum / COUNT,
+         stddev = sqrt((double)(squares * COUNT - sum * sum) / ((double)COUNT * COUNT));
+  for (int round = 0; round < 20; round++) {
+    leat_spread parts[3] = {0};
+    for (int i = COUNT - 1; i > 0; i--) {
+      int k = (int)(next() % (uint64_t)(i + 1));
+      double kept = values[i];
+      values[i] = values[k], values[k] = kept;
+    }
+    for (int i = 0; i < COUNT; i++) leat_spread_add(&parts[next() % 3], values[i]);
+    leat_spread_add(&parts[1], (double)NAN);
+    leat_spread_merge(&parts[2], &parts[0]);
+    leat_spread_merge(&parts[2], &parts[1]);
+    CHECK(parts[2].count == COUNT && parts[2].missing == 1);
+    CHECK(same(leat_spread_mean(&parts[2]), mean) && same(leat_spread_stddev(&parts[2]), stddev));
+  }
+  leat_spread one = {0}, none = {0};
+  for (int i = 0; i < 3; i++) leat_spread_add(&one, 0.1);
+  leat_spread_add(&none, HUGE_VAL);
+  CHECK(leat_spread_mean(&one) == 0.1 && leat_spread_stddev(&one) == 0);
+  CHECK(leat_spread_mean(&none) == 0 && none.missing == 1 && none.count == 0);
+  leat_spread zero = {0}, other = {0};
+  leat_spread_add(&zero, 0), leat_spread_add(&zero, -0.0);
+  leat_spread_add(&other, -0.0), leat_spread_add(&other, 0);
+  CHECK(same(zero.least, other.least) && same(zero.greatest, other.greatest));
+}
+
 int main(int argc, char **argv) {
   static const test tests[] = {
       {"one_value_comes_back", one_value_comes_back},
@@ -109,6 +145,7 @@ int main(int argc, char **argv) {
       {"order_and_parts_do_not_matter", order_and_parts_do_not_matter},
       {"many_are_exact", many_are_exact},
       {"what_is_no_number_stays", what_is_no_number_stays},
+      {"spread_is_exact_in_any_order", spread_is_exact_in_any_order},
   };
   return test_main(argc, argv, tests, sizeof tests / sizeof *tests);
 }
