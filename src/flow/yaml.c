@@ -190,13 +190,12 @@ static leat_status find_inputs(const scope *s, const item *it, inputs *in) {
 }
 
 // --- Applying -----------------------------------------------------------------------------------
-static leat_status window(scope *s, leat_str name, const leat_yaml_node *windowing,
-                          leat_flow_collection **c) {
+// {windowing: ...}, WindowInto's config. NULL: no memory.
+static leat_yaml_node *windowing_config(scope *s, const leat_yaml_node *windowing) {
   static leat_yaml_node key = {.kind = LEAT_YAML_SCALAR, .text = {"windowing", 9}};
   leat_yaml_node *config = leat_arena_alloc(&s->flow->arena, sizeof *config);
   leat_yaml_node **pair = leat_arena_alloc(&s->flow->arena, 2 * sizeof *pair);
-  leat_flow_transform *t;
-  if (!config || !pair) return leat__oom(s->err, sizeof *config);
+  if (!config || !pair) return leat__oom(s->err, sizeof *config), NULL;
   pair[0] = &key;
   pair[1] = (leat_yaml_node *)windowing;
   *config = (leat_yaml_node){.kind = LEAT_YAML_MAPPING,
@@ -205,6 +204,14 @@ static leat_status window(scope *s, leat_str name, const leat_yaml_node *windowi
                              .keys = pair,
                              .items = pair + 1,
                              .count = 1};
+  return config;
+}
+
+static leat_status window(scope *s, leat_str name, const leat_yaml_node *windowing,
+                          leat_flow_collection **c) {
+  leat_yaml_node *config = windowing_config(s, windowing);
+  leat_flow_transform *t;
+  if (!config) return LEAT_RESOURCE_EXHAUSTED;
   leat_status status = leat_flow_apply_node(s->flow, NULL, name, LEAT_STR("WindowInto"), s->yaml,
                                             config, c, NULL, 1, &t, s->err);
   if (!status) *c = t->outputs.at[0];
@@ -420,24 +427,28 @@ static leat_status apply_item(scope *s, item *it, inputs *in) {
 }
 
 static leat_status apply_real(scope *s, item *it, inputs *in) {
-  const leat_yaml_node *windowing = leat_yaml_get(it->node, "windowing");
+  const leat_yaml_node *windowing = leat_yaml_get(it->node, "windowing"),
+                       *config = leat_yaml_get(it->node, "config");
   bool source = !in->count;
+  if (windowing && !config && leat_str_eq(it->type->text, LEAT_STR("WindowInto"))) {
+    // Where Beam YAML has it: beside `type`, not in `config`.
+    if (!(config = windowing_config(s, windowing))) return LEAT_RESOURCE_EXHAUSTED;
+    windowing = NULL;
+  }
   if (!windowing && source) windowing = s->windowing;
   leat_status status = LEAT_OK;
   if (windowing && !is_pipeline(it)) status = window_each(s, it, windowing, in->at, in->count);
   if (status) return status;
   it->done = true;
   if (is_pipeline(it)) return apply_nested(s, it, in);
-  status = leat_flow_apply_node(s->flow, NULL, it->unique, it->type->text, s->yaml,
-                                leat_yaml_get(it->node, "config"), in->at, in->tags, in->count,
-                                &it->transform, s->err);
+  status = leat_flow_apply_node(s->flow, NULL, it->unique, it->type->text, s->yaml, config, in->at,
+                                in->tags, in->count, &it->transform, s->err);
   if (status == LEAT_NOT_FOUND && !leat_flow_class_find(it->type->text)) {
     leat_error none = *s->err;
     const char *what = strstr(none.message, "no transform");
     return leat_yaml_fail(s->yaml, it->type, s->err, "%s", what ? what : none.message);
   }
   if (status) {
-    const leat_yaml_node *config = leat_yaml_get(it->node, "config");
     if (!config) leat_error_prepend(s->err, status, "%s:%d", s->yaml->file, it->node->line);
     return status;
   }
