@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "build").resolve()
@@ -61,6 +62,16 @@ def views(tmp):
                 want[row["page"], row["at"][:16]] += 1
         check(f"views.yaml {' '.join(options)}: the last counts are the full ones", done.returncode == 0 and sorted(last.values()) == sorted(want.values()), (done.stderr, lines))
     check("views.yaml has an early count", any(" early " in line for line in lines), lines)
+    events = (EXAMPLES / "views.csv").read_text().splitlines(keepends=True)
+    p = subprocess.Popen([BUILD / "leat", "flow", "run", EXAMPLES / "views.yaml", "--streaming", "--set", "path=-"], cwd=tmp, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    for i in range(0, len(events), 12):  # as live.sh gives them, but sooner
+        p.stdin.writelines(events[i : i + 12])
+        p.stdin.flush()
+        time.sleep(0.02)
+    shown = [line.split("\t") for line in p.communicate(timeout=60)[0].splitlines()]
+    check("views.yaml from a pipe: early, full and late counts", p.returncode == 0 and {"early", "on time", "late"} == {row[3] for row in shown}, shown)
+    last = {(row[1], row[0][:16].replace(" ", "T")): int(row[2]) for row in shown}
+    check("views.yaml from a pipe: the last counts are the full ones", last == want, (last, want))
 
 
 def commands(tmp):

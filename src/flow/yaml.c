@@ -133,9 +133,12 @@ static leat_status output_named(const scope *s, const leat_yaml_node *node, cons
   *out = from->transform ? leat_flow_output_of(from->transform, tag) : NULL;
   if (*out) return LEAT_OK;
   leat_buf names = {.max = 400};
-  for (size_t i = 0; from->transform && i < from->transform->outputs.count; i++)
-    leat_buf_fmt(&names, "%s'" LEAT_STR_FMT "'", i ? ", " : "; it has ",
-                 LEAT_STR_ARG(from->transform->outputs.at[i]->tag));
+  for (size_t i = 0; from->transform && i < from->transform->outputs.count; i++) {
+    leat_str tag_there = from->transform->outputs.at[i]->tag;
+    if (!tag_there.len) continue;
+    leat_buf_fmt(&names, "%s'" LEAT_STR_FMT "'", names.len ? ", " : "; it has ",
+                 LEAT_STR_ARG(tag_there));
+  }
   leat_status status =
       leat_yaml_fail(s->yaml, node, s->err, "'" LEAT_STR_FMT "' has no output '" LEAT_STR_FMT "'%s",
                      LEAT_STR_ARG(from->name), LEAT_STR_ARG(tag), names.ptr ? names.ptr : "");
@@ -190,12 +193,12 @@ static leat_status find_inputs(const scope *s, const item *it, inputs *in) {
 }
 
 // --- Applying -----------------------------------------------------------------------------------
-// {windowing: ...}, WindowInto's config. NULL: no memory.
+// {windowing: ...}
 static leat_yaml_node *windowing_config(scope *s, const leat_yaml_node *windowing) {
   static leat_yaml_node key = {.kind = LEAT_YAML_SCALAR, .text = {"windowing", 9}};
   leat_yaml_node *config = leat_arena_alloc(&s->flow->arena, sizeof *config);
-  leat_yaml_node **pair = leat_arena_alloc(&s->flow->arena, 2 * sizeof *pair);
-  if (!config || !pair) return leat__oom(s->err, sizeof *config), NULL;
+  leat_yaml_node **pair = leat_arena_alloc(&s->flow->arena, 2 * sizeof(*pair));
+  if (!config || !pair) return NULL;
   pair[0] = &key;
   pair[1] = (leat_yaml_node *)windowing;
   *config = (leat_yaml_node){.kind = LEAT_YAML_MAPPING,
@@ -209,9 +212,9 @@ static leat_yaml_node *windowing_config(scope *s, const leat_yaml_node *windowin
 
 static leat_status window(scope *s, leat_str name, const leat_yaml_node *windowing,
                           leat_flow_collection **c) {
-  leat_yaml_node *config = windowing_config(s, windowing);
+  const leat_yaml_node *config = windowing_config(s, windowing);
   leat_flow_transform *t;
-  if (!config) return LEAT_RESOURCE_EXHAUSTED;
+  if (!config) return leat__oom(s->err, sizeof *config);
   leat_status status = leat_flow_apply_node(s->flow, NULL, name, LEAT_STR("WindowInto"), s->yaml,
                                             config, c, NULL, 1, &t, s->err);
   if (!status) *c = t->outputs.at[0];
@@ -431,8 +434,8 @@ static leat_status apply_real(scope *s, item *it, inputs *in) {
                        *config = leat_yaml_get(it->node, "config");
   bool source = !in->count;
   if (windowing && !config && leat_str_eq(it->type->text, LEAT_STR("WindowInto"))) {
-    // Where Beam YAML has it: beside `type`, not in `config`.
-    if (!(config = windowing_config(s, windowing))) return LEAT_RESOURCE_EXHAUSTED;
+    config = windowing_config(s, windowing);
+    if (!config) return leat__oom(s->err, sizeof *config);
     windowing = NULL;
   }
   if (!windowing && source) windowing = s->windowing;
