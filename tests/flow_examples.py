@@ -79,10 +79,10 @@ def visits(tmp):
     text = "user,at\n" + "".join(f"{u},2026-01-01T0{h}:{m:02}:00Z\n" for u, h, m in [("a", 0, 0), ("b", 0, 5), ("a", 0, 50), ("b", 1, 0), ("a", 1, 30), ("a", 1, 20)])
     (tmp / "views-of-users.csv").write_text(text)
     for source, given in (("views-of-users.csv", None), ("-", text)):
-        for old in tmp.glob("*.visits.json"):
+        for old in [*tmp.glob("known-*.json"), *tmp.glob("new-*.json")]:
             old.unlink()
-        done = subprocess.run([BUILD / "examples/visits", source, "v.visits.json", "n.visits.json"], cwd=tmp, input=given, capture_output=True, text=True, timeout=60)
-        found = [sorted(json.loads(line)["user"] if name == "n" else tuple(json.loads(line).values()) for line in f.read_text().splitlines()) for name in "vn" for f in sorted(tmp.glob(f"{name}-*.visits.json"))]
+        done = subprocess.run([BUILD / "examples/visits", source, "known.json", "new.json"], cwd=tmp, input=given, capture_output=True, text=True, timeout=60)
+        found = [sorted(json.loads(line)["user"] if name == "new" else tuple(json.loads(line).values()) for line in f.read_text().splitlines()) for name in ("known", "new") for f in sorted(tmp.glob(f"{name}-*.json"))]
         want = [[("a", 2, "2026-01-01T00:00:00Z"), ("b", 1, "2026-01-01T00:05:00Z")], [("a", 2, "2026-01-01T01:20:00Z"), ("b", 1, "2026-01-01T01:00:00Z")], ["a", "b"], ["a", "b"]]
         check(f"visits.c: a function with state and a timer, {'a pipe' if given else 'a file'}", found == want, f"{found} {done.stderr}")
 

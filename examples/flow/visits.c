@@ -1,5 +1,4 @@
-// Users of each hour, from C: a function of our own with state and a timer, beside transforms that
-// are there already.
+// Users of each hour, from C: a function of our own with state and a timer.
 // SPDX-License-Identifier: Apache-2.0
 //
 // A row user,at comes in for each view. As soon as a user is seen for the first time in an hour a
