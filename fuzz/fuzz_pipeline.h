@@ -1,4 +1,4 @@
-// Fuzzing of flows: expressions over rows, pipeline.yaml as far as it is checked, CSV as a source.
+// Fuzzing of flows: expressions over rows, pipeline.yaml as far as it is checked, CSV and JSON as sources.
 // SPDX-License-Identifier: Apache-2.0
 #ifndef LEAT_FUZZ_PIPELINE_H
 #define LEAT_FUZZ_PIPELINE_H
@@ -138,6 +138,19 @@ __attribute__((unused)) static void fuzz_rows_csv(leat_str input) {
       "out_of_orderness: 5s}"};
   if (!input.len) return;
   fuzz_source("ReadFromCsv", options[(unsigned char)*input.ptr % 6],
+              (leat_str){input.ptr + 1, input.len - 1});
+}
+
+// The first byte chooses the options.
+__attribute__((unused)) static void fuzz_rows_json(leat_str input) {
+  static const char *const options[] = {
+      "",
+      ", schema: {a: int64, b: 'double?', c: string}",
+      ", schema: {a: timestamp, b: 'bool?', c: 'int32?'}, timestamp: {field: a}",
+      ", schema: {a: '{x: int64?, y: [string?]}', b: '[[float]]'}",
+      ", schema: {a: double, b: bytes}, timestamp: {field: a, unit: us, out_of_orderness: 5s}"};
+  if (!input.len) return;
+  fuzz_source("ReadFromJson", options[(unsigned char)*input.ptr % 5],
               (leat_str){input.ptr + 1, input.len - 1});
 }
 

@@ -32,7 +32,7 @@ def chain(*transforms):
 
 
 def holds(name, *transforms, expect, threads=("1", "2"), **more):
-    text = chain(*transforms, "{type: AssertEqual, config: {elements: " + json.dumps(expect) + "}}")
+    text = chain(*transforms, "{type: AssertEqual, config: {elements: " + json.dumps(expect, ensure_ascii=False) + "}}")
     for n in threads:
         done = run(text, "--threads", n, **more)
         if done.returncode:
@@ -107,6 +107,36 @@ def pipes():
     report("CSV of standard input: other names", done.returncode == 1 and "column 2 is named 'c', the schema's field 2 'b'" in done.stderr, done.stderr)
 
 
+def jsons():
+    def read(text, config="", name="in.json"):
+        (pathlib.Path(scratch) / name).write_text(text, encoding="utf-8")
+        return f"{{type: ReadFromJson, name: Read, config: {{path: {name}{config}}}}}"
+
+    mixed = '{"a": 1, "s": "x\\u00e9\\ud83d\\ude00", "l": [1, 2.5], "r": {"p": true}}\n\n{"r": {"p": null, "q": "z"}, "l": [], "a": null, "s": "y"}\r\n{"s": "", "a": 3}'
+    holds("ReadFromJson: types are found", read(mixed), "{type: MapToFields, config: {language: sql, append: true, fields: {n: CARDINALITY(l), q: r.q}, drop: [l, r]}}", expect=[{"a": 1, "s": "xé😀", "n": 2, "q": None}, {"a": None, "s": "y", "n": 0, "q": "z"}, {"a": 3, "s": "", "n": None, "q": None}])
+    holds("ReadFromJson: schema", read('{"b": "2020-01-01T00:00:01Z", "x": {"deep": [1, {}]}, "a": 5}\n{"a": 6}\n', ", schema: {a: int64, b: 'timestamp?', c: '[int64]?'}"), "{type: MapToFields, config: {language: sql, fields: {a: a, b: UNIX_SECONDS(b), c: CARDINALITY(c)}}}", expect=[{"a": 5, "b": 1577836801, "c": None}, {"a": 6, "b": None, "c": None}])
+    many = "".join(json.dumps({"n": i, "text": "v" * (i % 700)}) + "\n" for i in range(12000))
+    holds("ReadFromJson: several blocks and batches", read(many), "{type: Combine, config: {combine: {n: sum, c: {value: n, fn: count}}}}", expect=[{"n": 12000 * 11999 // 2, "c": 12000}])
+    holds("ReadFromJson: time and windows", read('{"at": 5, "v": 1}\n{"at": 17, "v": 2}\n{"at": 12, "v": 4}\n', ", timestamp: {field: at, unit: s, out_of_orderness: 10s}"), "{type: Combine, windowing: {type: fixed, size: 10s}, config: {combine: {v: sum}}}", expect=[{"v": 1}, {"v": 6}])
+    holds("ReadFromJson: standard input", "{type: ReadFromJson, config: {path: '-', schema: {a: int64}}}", expect=[{"a": 1}, {"a": 2}], stdin='{"a": 1}\n{"a": 2}\n')
+    bad = '{"a": 1}\n{"a": "x"}\n[1]\n{"a": 2\n{"b": 3}\n{"a": 4} 5\n{"a": 6}\n'
+    lines = bad.splitlines()
+    for threads in ("1", "2"):
+        text = "pipeline:\n  type: composite\n  transforms:\n    - " + read(bad, ", schema: {a: int64}, error_handling: {output: bad}") + "\n"
+        text += "    - {type: AssertEqual, name: A, input: Read, config: {elements: [{a: 1}, {a: 6}]}}\n    - {type: WriteToJson, name: E, input: Read.bad, config: {path: bad.json}}\n"
+        done = run(text, "--threads", threads)
+        report(f"ReadFromJson: dead letters, {threads} threads", done.returncode == 0, done.stderr)
+        rows = [json.loads(line) for line in (pathlib.Path(scratch) / "bad.json").read_text().splitlines()]
+        wanted = [(bad.index(lines[i]), lines[i], why) for i, why in ((1, "field 'a': 'x' is not int64"), (2, "expected an object"), (3, "JSON:1:"), (4, "field 'a' is missing"), (5, "JSON:1:"))]
+        good = len(rows) == len(wanted) and all(r["source"] == "in.json" and (r["offset"], r["record"]) == w[:2] and w[2] in r["message"] for r, w in zip(rows, wanted))
+        report(f"ReadFromJson: their source, offset and reason, {threads} threads", good, rows)
+    refused("ReadFromJson: a bad row ends the run", chain(read('{"a": 1}\n{"a": x}\n', ", schema: {a: int64}"), "{type: WriteToNull}"), "in.json: byte 9: ", "error_handling: {output: errors}")
+    refused("ReadFromJson: two types", chain(read('{"a": 1}\n{"a": "x"}\n'), "{type: WriteToNull}"), "in.json, row 2:", "field 'a' is string here and int64 before", "schema:")
+    refused("ReadFromJson: no objects", chain(read("1\n"), "{type: WriteToNull}"), "in.json has no objects")
+    refused("ReadFromJson: a type that is none", chain(read("", ", schema: {a: strng}"), "{type: WriteToNull}"), "pipeline.yaml:4:", "strng")
+    refused("ReadFromJson: no such file", chain("{type: ReadFromJson, config: {path: none.json}}", "{type: WriteToNull}"), "none.json")
+
+
 def files():
     rows = "{type: TestStream, config: {schema: '{t: int64, v: int64}', events: [{elements: [{at: 1000, row: {t: 1, v: 1}}, {at: 12000, row: {t: 12, v: 2}}]}, {watermark: 11000}, {elements: [{at: 2000, row: {t: 2, v: 3}}, {at: 13000, row: {t: 13, v: 4}}]}]}}"
     with tempfile.TemporaryDirectory() as tmp:
@@ -171,6 +201,7 @@ with tempfile.TemporaryDirectory() as scratch:
     times()
     groups()
     files()
+    jsons()
     pipes()
     errors()
 sys.exit(bool(failures))

@@ -4,6 +4,7 @@
 //   elements: [{key: a, n: 1}, ...], or [1, 2, 3] in a field `element`
 //   schema: {at: timestamp, n: int64?}   types that the elements do not tell by themselves
 //   timestamp: at                        of the rows, or {field: at, unit: s}, as sources have it
+#include "flow/draft.h"
 #include "flow/op.h"
 #include "flow/row_json.h"
 #include "flow/values.h"
@@ -22,15 +23,6 @@ typedef struct plan {
 } plan;
 
 // --- Schema -------------------------------------------------------------------------------------
-typedef struct draft draft;
-struct draft {  // of a field, joined from all elements
-  leat_str name;
-  int type;  // -1: nothing but nulls so far
-  bool nullable;
-  int seen;  // elements that have it
-  LEAT_VEC(draft) parts;
-};
-
 static leat_flow_type scalar_type(const leat_yaml_node *node) {
   int64_t whole;
   double real;
@@ -41,47 +33,31 @@ static leat_flow_type scalar_type(const leat_yaml_node *node) {
   return leat_parse_f64(node->text, &real) ? LEAT_FLOW_TYPE_DOUBLE : LEAT_FLOW_TYPE_STRING;
 }
 
-static void drafts_free(draft *d) {
-  for (size_t i = 0; i < d->parts.count; i++) drafts_free(&d->parts.at[i]);
-  leat_vec_deinit(&d->parts);
+static leat_status join_type(const leat_flow_transform *t, const leat_yaml_node *node,
+                             leat_flow_draft *d, leat_flow_type type, leat_error *err) {
+  if (leat_flow_draft_type(d, type)) return LEAT_OK;
+  return leat_flow_fail(t, node, err, "field '" LEAT_STR_FMT "' is %s here and %s before",
+                        LEAT_STR_ARG(d->name), leat_flow_type_name(type),
+                        leat_flow_type_name((leat_flow_type)d->type));
 }
 
-static leat_status join_type(const leat_flow_transform *t, const leat_yaml_node *node, draft *d,
-                             leat_flow_type type, leat_error *err) {
-  bool numbers = (d->type == LEAT_FLOW_TYPE_INT64 && type == LEAT_FLOW_TYPE_DOUBLE) ||
-                 (d->type == LEAT_FLOW_TYPE_DOUBLE && type == LEAT_FLOW_TYPE_INT64);
-  if (d->type < 0 || numbers)
-    d->type = numbers ? LEAT_FLOW_TYPE_DOUBLE : (int)type;
-  else if (d->type != (int)type)
-    return leat_flow_fail(t, node, err, "field '" LEAT_STR_FMT "' is %s here and %s before",
-                          LEAT_STR_ARG(d->name), leat_flow_type_name(type),
-                          leat_flow_type_name((leat_flow_type)d->type));
-  return LEAT_OK;
-}
+static leat_status join(const leat_flow_transform *t, const leat_yaml_node *node,
+                        leat_flow_draft *d, leat_error *err);
 
-static leat_status join(const leat_flow_transform *t, const leat_yaml_node *node, draft *d,
-                        leat_error *err);
-
-static leat_status join_row(const leat_flow_transform *t, const leat_yaml_node *node, draft *d,
-                            leat_error *err) {
+static leat_status join_row(const leat_flow_transform *t, const leat_yaml_node *node,
+                            leat_flow_draft *d, leat_error *err) {
   leat_status status = LEAT_OK;
   for (size_t i = 0; !status && i < node->count; i++) {
-    size_t k = 0;
-    while (k < d->parts.count && !leat_str_eq(d->parts.at[k].name, node->keys[i]->text)) k++;
-    if (k == d->parts.count) {
-      draft part = {.name = node->keys[i]->text, .type = -1, .nullable = d->seen > 1};
-      if (!leat_vec_push(&d->parts, part)) return leat__oom(err, sizeof part);
-    }
-    status = join(t, node->items[i], &d->parts.at[k], err);
+    leat_flow_draft *part = leat_flow_draft_part(d, node->keys[i]->text);
+    if (!part) return leat__oom(err, sizeof *part);
+    status = join(t, node->items[i], part, err);
   }
-  for (size_t k = 0; k < d->parts.count; k++)
-    d->parts.at[k].nullable |= d->parts.at[k].seen < d->seen;
-  for (size_t k = 0; k < d->parts.count; k++) d->parts.at[k].seen = d->seen;
+  leat_flow_draft_end(d);
   return status;
 }
 
-static leat_status join(const leat_flow_transform *t, const leat_yaml_node *node, draft *d,
-                        leat_error *err) {
+static leat_status join(const leat_flow_transform *t, const leat_yaml_node *node,
+                        leat_flow_draft *d, leat_error *err) {
   d->seen++;
   if (node->kind == LEAT_YAML_SCALAR && leat_yaml_is_null(node)) return d->nullable = true, LEAT_OK;
   if (node->kind == LEAT_YAML_SCALAR) return join_type(t, node, d, scalar_type(node), err);
@@ -89,26 +65,10 @@ static leat_status join(const leat_flow_transform *t, const leat_yaml_node *node
   leat_status status = join_type(t, node, d, list ? LEAT_FLOW_TYPE_LIST : LEAT_FLOW_TYPE_ROW, err);
   if (status) return status;
   if (!list) return join_row(t, node, d, err);
-  draft item = {.type = -1};
-  if (!d->parts.count && !leat_vec_push(&d->parts, item)) return leat__oom(err, sizeof item);
-  for (size_t i = 0; !status && i < node->count; i++)
-    status = join(t, node->items[i], &d->parts.at[0], err);
+  leat_flow_draft *item = leat_flow_draft_part(d, (leat_str){0});
+  if (!item) return leat__oom(err, sizeof *item);
+  for (size_t i = 0; !status && i < node->count; i++) status = join(t, node->items[i], item, err);
   return status;
-}
-
-static leat_flow_field *fields_of(leat_arena *arena, const draft *parts, size_t count) {
-  leat_flow_field *fields = leat_arena_alloc(arena, (count + 1) * sizeof *fields);
-  for (size_t i = 0; fields && i < count; i++) {
-    const draft *d = &parts[i];
-    bool unknown = d->type < 0;
-    fields[i] = (leat_flow_field){.name = d->name,
-                                  .type = unknown ? LEAT_FLOW_TYPE_STRING : (leat_flow_type)d->type,
-                                  .nullable = d->nullable || unknown,
-                                  .field_count = (int)d->parts.count};
-    if (d->parts.count && !(fields[i].fields = fields_of(arena, d->parts.at, d->parts.count)))
-      return NULL;
-  }
-  return fields;
 }
 
 // --- Given types --------------------------------------------------------------------------------
@@ -238,7 +198,7 @@ static leat_status create_apply(leat_flow *flow, leat_flow_transform *t, leat_er
   p->elements = t->config ? leat_yaml_get(t->config, "elements") : NULL;
   if (!p->elements || p->elements->kind != LEAT_YAML_SEQUENCE)
     return leat_flow_fail(t, p->elements, err, "expected elements: [...]");
-  draft all = {.type = -1}, wrapped = {.name = LEAT_STR("element"), .type = -1};
+  leat_flow_draft all = {.type = -1}, wrapped = {.name = LEAT_STR("element"), .type = -1};
   leat_status status = LEAT_OK;
   for (size_t i = 0; !status && i < p->elements->count; i++)
     status = join(t, p->elements->items[i], &all, err);
@@ -246,10 +206,10 @@ static leat_status create_apply(leat_flow *flow, leat_flow_transform *t, leat_er
   wrapped.parts = all.parts;
   wrapped.type = all.type, wrapped.nullable = all.nullable;
   schema->count = p->scalars ? 1 : (int)all.parts.count;
-  schema->fields =
-      fields_of(&flow->arena, p->scalars ? &wrapped : all.parts.at, (size_t)schema->count);
+  schema->fields = leat_flow_draft_fields(&flow->arena, p->scalars ? &wrapped : all.parts.at,
+                                          (size_t)schema->count);
   p->schema = schema;
-  drafts_free(&all);
+  leat_flow_draft_free(&all);
   if (status) return status;
   if (!schema->fields) return leat__oom(err, sizeof *schema);
   status = give_types(flow, t, p, schema, err);

@@ -11,17 +11,16 @@
 //
 // Numbers without quotes are read in place; what is not plain (quotes, spaces, signs of fractions)
 // goes the long way, field by field.
-#include "flow/lines.h"
 #include "flow/op.h"
 #include "flow/scan.h"
-#include "flow/windowing.h"
+#include "flow/source.h"
 #include "formats/date.h"
 #include "formats/number.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { COLUMNS = 256, SNIFF = 64 << 10, PIPE_WAIT_MS = 5 };
+enum { COLUMNS = 256, SNIFF = 64 << 10 };
 
 typedef struct plan {
   leat_flow_files *files;
@@ -29,8 +28,7 @@ typedef struct plan {
   char delimiter;
   bool header, text;  // text: ReadFromText
   bool in_order;      // columns are the schema's fields, in its order
-  int ts_field;       // -1: none
-  int64_t ts_scale_up, ts_scale_down, disorder_ms;
+  leat_flow_times times;
   const int *column_field;  // by column of the files; -1: read over
   int columns;
   const leat_flow_schema *error_schema;  // NULL: an error ends the run
@@ -209,81 +207,10 @@ static leat_status read_schema(leat_flow *flow, const leat_flow_transform *t, pl
 }
 
 // --- Config -------------------------------------------------------------------------------------
-static leat_status read_unit(const leat_flow_transform *t, const leat_yaml_node *node, plan *p,
-                             leat_error *err) {
-  static const struct {
-    const char *name;
-    int64_t up, down;
-  } units[] = {{"ms", 1, 1}, {"s", 1000, 1}, {"us", 1, 1000}, {"ns", 1, 1000000}};
-  p->ts_scale_up = p->ts_scale_down = 1;
-  for (size_t i = 0; node && i < sizeof units / sizeof *units; i++)
-    if (leat_str_eq(node->text, leat_str_of(units[i].name)))
-      return p->ts_scale_up = units[i].up, p->ts_scale_down = units[i].down, LEAT_OK;
-  return node ? leat_flow_fail(t, node, err, "expected unit: s, ms, us or ns") : LEAT_OK;
-}
-
-static leat_status read_timestamp(const leat_flow_transform *t, plan *p, leat_error *err) {
-  static const char *const names[] = {"field", "unit", "out_of_orderness"};
-  const leat_yaml_node *node = t->config ? leat_yaml_get(t->config, "timestamp") : NULL;
-  p->ts_field = -1;
-  if (!node) return LEAT_OK;
-  const leat_yaml_node *field =
-      node->kind == LEAT_YAML_SCALAR ? node : leat_yaml_get(node, "field");
-  for (size_t i = 0; node->kind == LEAT_YAML_MAPPING && i < node->count; i++) {
-    bool known = false;
-    for (int k = 0; k < 3; k++) known |= leat_str_eq(node->keys[i]->text, leat_str_of(names[k]));
-    if (!known)
-      return leat_flow_fail(t, node->keys[i], err, "expected field, unit or out_of_orderness");
-  }
-  if (!field) return leat_flow_fail(t, node, err, "timestamp of which field?");
-  leat_status status = leat_flow_field_of(t, p->schema, field, &p->ts_field, err);
-  if (status) return status;
-  leat_flow_type type = p->schema->fields[p->ts_field].type;
-  if (type != LEAT_FLOW_TYPE_INT64 && type != LEAT_FLOW_TYPE_TIMESTAMP &&
-      type != LEAT_FLOW_TYPE_STRING && type != LEAT_FLOW_TYPE_DOUBLE)
-    return leat_flow_fail(t, field, err, "a timestamp is a number or a date, not %s",
-                          leat_flow_type_name(type));
-  const leat_yaml_node *unit = leat_yaml_get(node, "unit"),
-                       *disorder = leat_yaml_get(node, "out_of_orderness");
-  status = read_unit(t, unit, p, err);
-  if (!status && disorder) status = leat_flow_duration(t, disorder, &p->disorder_ms, err);
-  return status;
-}
-
-static const leat_flow_field error_fields[] = {
-    {.name = {"source", 6}, .type = LEAT_FLOW_TYPE_STRING},
-    {.name = {"offset", 6}, .type = LEAT_FLOW_TYPE_INT64},
-    {.name = {"message", 7}, .type = LEAT_FLOW_TYPE_STRING},
-    {.name = {"record", 6}, .type = LEAT_FLOW_TYPE_BYTES}};
-static const leat_flow_schema error_schema = {error_fields, 4};
-
-static leat_status add_outputs(leat_flow *flow, leat_flow_transform *t, plan *p, leat_error *err) {
-  const leat_yaml_node *node = t->config ? leat_yaml_get(t->config, "error_handling") : NULL;
-  leat_status status =
-      leat_flow_add_output(flow, t, LEAT_STR(""), p->schema, &leat_flow_global, true, NULL, err);
-  if (status || !node) return status;
-  const leat_yaml_node *tag = leat_yaml_get(node, "output");
-  if (!tag) return leat_flow_fail(t, node, err, "expected error_handling: {output: NAME}");
-  p->error_schema = &error_schema;
-  return leat_flow_add_output(flow, t, tag->text, &error_schema, &leat_flow_global, true, NULL,
-                              err);
-}
-
 static leat_status open_files(leat_flow *flow, leat_flow_transform *t, bool quotes,
                               leat_error *err) {
   plan *p = t->plan = leat_arena_alloc(&flow->arena, sizeof *p);
-  const leat_yaml_node *path = t->config ? leat_yaml_get(t->config, "path") : NULL;
-  if (!p) return leat__oom(err, sizeof *p);
-  if (!path || path->kind != LEAT_YAML_SCALAR || !path->text.len)
-    return leat_flow_fail(t, path, err, "expected path: FILES");
-  const char *pattern = leat_arena_str(&flow->arena, path->text);
-  if (!pattern) return leat__oom(err, path->text.len);
-  leat_error why = {0};
-  leat_status status = leat_flow_files_new(&p->files, pattern, quotes, &why);
-  if (!status) return LEAT_OK;
-  leat_flow_fail(t, path, err, "%s", why.message);
-  if (err) err->status = status;
-  return status;
+  return p ? leat_flow_source_files(flow, t, quotes, &p->files, err) : leat__oom(err, sizeof *p);
 }
 
 static leat_status csv_apply(leat_flow *flow, leat_flow_transform *t, leat_error *err) {
@@ -303,8 +230,9 @@ static leat_status csv_apply(leat_flow *flow, leat_flow_transform *t, leat_error
   }
   if (header) status = leat_yaml_bool(t->yaml, header, &p->header, err);
   if (!status) status = read_schema(flow, t, p, err);
-  if (!status) status = read_timestamp(t, p, err);
-  return status ? status : add_outputs(flow, t, p, err);
+  if (!status) status = leat_flow_times_read(t, p->schema, &p->times, err);
+  if (status) return status;
+  return leat_flow_source_outputs(flow, t, p->schema, true, &p->error_schema, err);
 }
 
 static const leat_flow_field text_fields[] = {{.name = {"line", 4}, .type = LEAT_FLOW_TYPE_STRING}};
@@ -319,8 +247,8 @@ static leat_status text_apply(leat_flow *flow, leat_flow_transform *t, leat_erro
   p->schema = &text_schema;
   p->columns = 1;
   p->column_field = first;
-  p->ts_field = -1;
-  return add_outputs(flow, t, p, err);
+  p->times.field = -1;
+  return leat_flow_source_outputs(flow, t, p->schema, true, &p->error_schema, err);
 }
 
 static void csv_stop(leat_flow_transform *t) {
@@ -525,59 +453,12 @@ static const char *any_line(csv_op *s, filling *f, leat_str line, char *why, siz
   return why;
 }
 
-// --- Timestamps ---------------------------------------------------------------------------------
-static const char *to_time(const plan *p, int64_t raw, int64_t *out) {
-  bool over = __builtin_mul_overflow(raw, p->ts_scale_up, out);
-  if (!over) *out /= p->ts_scale_down;
-  return over || *out < LEAT_FLOW_TIME_MIN || *out > LEAT_FLOW_GLOBAL_MAX
-             ? "the timestamp is out of bounds"
-             : NULL;
-}
-
-static const char *row_time(const filling *f, int row, int64_t *out) {
-  const plan *p = f->p;
-  const target *from = &f->to[p->ts_field];
-  const leat_flow_column *c = &f->batch->columns[p->ts_field];
-  if (!leat_flow_is_valid(c, row)) return "no timestamp";
-  if (from->type == LEAT_FLOW_TYPE_INT64 && p->ts_scale_up == 1 && p->ts_scale_down == 1) {
-    *out = ((const int64_t *)(const void *)from->values)[row];
-    return *out < LEAT_FLOW_TIME_MIN || *out > LEAT_FLOW_GLOBAL_MAX
-               ? "the timestamp is out of bounds"
-               : NULL;
-  }
-  if (from->type == LEAT_FLOW_TYPE_INT64)
-    return to_time(p, ((const int64_t *)(const void *)from->values)[row], out);
-  if (from->type == LEAT_FLOW_TYPE_TIMESTAMP) {
-    *out = ((const int64_t *)(const void *)from->values)[row];
-    return *out < LEAT_FLOW_TIME_MIN || *out > LEAT_FLOW_GLOBAL_MAX
-               ? "the timestamp is out of bounds"
-               : NULL;
-  }
-  double days;
-  if (from->type == LEAT_FLOW_TYPE_DOUBLE) {
-    double ms = ((const double *)(const void *)from->values)[row] * (double)p->ts_scale_up /
-                (double)p->ts_scale_down;
-    if (!(fabs(ms) < 9e15)) return "the timestamp is out of bounds";
-    return *out = (int64_t)floor(ms), NULL;
-  }
-  if (!leat_parse_date(leat_flow_text(c, row), LEAT_DATE_YMD, &days)) return "not a timestamp";
-  return *out = llround(days * 86400000), NULL;
-}
-
 // --- Reading ------------------------------------------------------------------------------------
 static leat_status bad_row(csv_op *s, leat_str line, const char *why, leat_error *err) {
   const plan *p = s->op.transform->plan;
-  const char *path = leat_flow_files_path(p->files, s->piece.file);
   int64_t offset = s->piece.offset + (line.ptr - s->piece.text.ptr);
-  if (!p->error_schema)
-    return leat_error_set(err, LEAT_INVALID_ARGUMENT,
-                          "%s: byte %lld: %s; error_handling: {output: errors} lets the run go on",
-                          path, (long long)offset, why);
-  leat_flow_rows_text(s->errors, leat_str_of(path));
-  leat_flow_rows_int(s->errors, offset);
-  leat_flow_rows_text(s->errors, leat_str_of(why));
-  leat_flow_rows_text(s->errors, line);
-  return leat_flow_rows_end(s->errors, LEAT_FLOW_TIME_MIN, NULL, NULL, err);
+  return leat_flow_source_bad(s->errors, leat_flow_files_path(p->files, s->piece.file), offset, why,
+                              line, err);
 }
 
 static void scan_from(scan *s, const char *p, const char *end) {
@@ -612,7 +493,9 @@ static leat_status one_row(csv_op *s, filling *f, scan *marks, leat_error *err) 
       bad = any_line(s, f, line, why, sizeof why);
   }
   int64_t ts = LEAT_FLOW_TIME_MIN;
-  if (!bad && f->p->ts_field >= 0) bad = row_time(f, f->rows, &ts);
+  int at = f->p->times.field;
+  if (!bad && at >= 0)
+    bad = leat_flow_times_row(&f->p->times, f->to[at].type, &f->batch->columns[at], f->rows, &ts);
   if (bad) {
     undo(f);
     return bad_row(s, line, bad, err);
@@ -675,15 +558,15 @@ static leat_status csv_read(leat_flow_op *op, int64_t *watermark, int64_t *wait_
   bool ended = false;
   leat_flow_batch *batch = NULL;
   leat_status status = s->at < s->end ? LEAT_OK : next_piece(s, &ended, err);
-  if (s->piece.waits) *wait_ms = PIPE_WAIT_MS;
+  if (s->piece.waits) *wait_ms = LEAT_FLOW_PIPE_WAIT_MS;
   if (!status && s->at < s->end) status = fill(s, &batch, err);
   if (!status && batch) status = leat_flow_emit(op, 0, batch, err);
   if (!status && s->errors && leat_flow_rows_count(s->errors))
     status = leat_flow_emit(op, 1, leat_flow_rows_take(s->errors), err);
   if (ended)
     *watermark = LEAT_FLOW_TIME_MAX;
-  else if (p->ts_field >= 0 && s->latest > LEAT_FLOW_TIME_MIN + p->disorder_ms)
-    *watermark = s->latest - p->disorder_ms;
+  else
+    leat_flow_times_mark(&p->times, s->latest, watermark);
   return status;
 }
 

@@ -29,6 +29,8 @@ extern const leat_flow_class leat_flow_write_to_text, leat_flow_write_to_csv,
 extern const leat_flow_class leat_flow_group_by_key;
 // join.c, join_pair.c
 extern const leat_flow_class leat_flow_join, leat_flow_join_pair;
+// json_source.c
+extern const leat_flow_class leat_flow_read_from_json;
 // map_fields.c
 extern const leat_flow_class leat_flow_map_to_fields, leat_flow_filter;
 // partition.c
