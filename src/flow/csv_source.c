@@ -125,7 +125,7 @@ static leat_status sniff(leat_flow *flow, const leat_flow_transform *t, plan *p,
   const char *path = leat_flow_files_path(p->files, 0);
   leat_buf scratch = {0};
   leat_flow_lines *lines = NULL;
-  leat_flow_piece piece = {.file = 0};
+  leat_flow_piece piece = {.text = LEAT_STR("")};
   bool ended = false, any[COLUMNS] = {false};
   if (!strcmp(path, "-"))
     return leat_flow_fail(t, NULL, err, "standard input wants a schema: {FIELD: TYPE, ...}");

@@ -100,7 +100,7 @@ static leat_status sniff(leat_flow *flow, const leat_flow_transform *t, const pl
                          leat_flow_schema *schema, leat_error *err) {
   const char *path = leat_flow_files_path(p->files, 0);
   leat_flow_lines *lines = NULL;
-  leat_flow_piece piece = {.file = 0};
+  leat_flow_piece piece = {.text = LEAT_STR("")};
   leat_flow_draft all = {.type = -1};
   bool ended = false;
   if (!strcmp(path, "-"))

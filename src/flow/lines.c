@@ -309,7 +309,7 @@ static leat_status next_stream(leat_flow_lines *l, leat_flow_piece *piece, leat_
 
 leat_status leat_flow_lines_next(leat_flow_lines *l, leat_flow_piece *piece, bool *ended,
                                  leat_error *err) {
-  *piece = (leat_flow_piece){.file = l->file};
+  *piece = (leat_flow_piece){.text = LEAT_STR(""), .file = l->file};
   *ended = l->file >= leat_flow_files_count(l->files);
   if (*ended) return LEAT_OK;
   if (current(l)->plain) return next_plain(l, piece, err);
