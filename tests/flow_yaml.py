@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import select
 import signal
 import subprocess
 import sys
@@ -136,6 +137,7 @@ def jsons():
     refused("ReadFromJson: two types", chain(read('{"a": 1}\n{"a": "x"}\n'), "{type: WriteToNull}"), "in.json, row 2:", "field 'a' is string here and int64 before", "schema:")
     refused("ReadFromJson: no objects", chain(read("1\n"), "{type: WriteToNull}"), "in.json has no objects")
     refused("ReadFromJson: a type that is none", chain(read("", ", schema: {a: strng}"), "{type: WriteToNull}"), "pipeline.yaml:4:", "strng")
+    refused("idle_timeout: none", chain(read('{"a": 1}\n', ", timestamp: {field: a, idle_timeout: 0}"), "{type: WriteToNull}"), "expected idle_timeout: a duration over 0")
     refused("ReadFromJson: no such file", chain("{type: ReadFromJson, config: {path: none.json}}", "{type: WriteToNull}"), "none.json")
 
 
@@ -192,6 +194,22 @@ def sequences():
     refused("GenerateSequence: stop before start", chain("{type: GenerateSequence, config: {start: 3, stop: 2}}", "{type: WriteToNull}"), "stop 2 lies before start 3")
     refused("GenerateSequence: no rate", chain("{type: GenerateSequence, config: {stop: 2, rate: 0}}", "{type: WriteToNull}"), "expected rate: rows a second")
     refused("GenerateSequence: half a timestamp", chain("{type: GenerateSequence, config: {stop: 2, timestamp: {start: '2020-01-01'}}}", "{type: WriteToNull}"), "expected timestamp: {start: DATE, every: DURATION}")
+
+
+def idle():
+    for source, row in (("Csv", "1577836800000,5\n"), ("Json", '{"at": 1577836800000, "v": 5}\n')):
+        read = f"{{type: ReadFrom{source}, config: {{path: '-', schema: {{at: int64, v: int64}}, timestamp: {{field: at, out_of_orderness: 1s, idle_timeout: 0.2s}}}}}}".replace("schema", "header: false, schema" if source == "Csv" else "schema")
+        text = chain(read, "{type: Combine, windowing: {type: fixed, size: 10s}, config: {combine: {v: sum}}}", "{type: WriteToJson, config: {path: '-'}}")
+        (pathlib.Path(scratch) / "pipeline.yaml").write_text(text)
+        for timeout in (True, False):
+            if not timeout:
+                (pathlib.Path(scratch) / "pipeline.yaml").write_text(text.replace(", idle_timeout: 0.2s", ""))
+            child = subprocess.Popen([LEAT, "flow", "run", "pipeline.yaml", "--quiet", "--streaming", "--threads", "2"], cwd=scratch, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            child.stdin.write(row)
+            child.stdin.flush()
+            told = bool(select.select([child.stdout], [], [], 10 if timeout else 0.6)[0])
+            out = child.communicate(timeout=20)[0]
+            report(f"idle_timeout: {source}, a pipe without rows {'lets its windows close' if timeout else 'holds them without it'}", told == timeout and json.loads(out) == {"v": 5} and child.returncode == 0, f"{told} {out}")
 
 
 def files():
@@ -261,6 +279,7 @@ with tempfile.TemporaryDirectory() as scratch:
     jsons()
     records()
     sequences()
+    idle()
     pipes()
     errors()
 sys.exit(bool(failures))
