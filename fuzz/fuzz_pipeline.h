@@ -1,5 +1,5 @@
-// Fuzzing of flows: expressions over rows, pipeline.yaml as far as it is checked, CSV and JSON as sources.
-// SPDX-License-Identifier: Apache-2.0
+// Fuzzing of flows: expressions over rows, pipeline.yaml as far as it is checked, CSV, JSON and
+// TFRecord as sources. SPDX-License-Identifier: Apache-2.0
 #ifndef LEAT_FUZZ_PIPELINE_H
 #define LEAT_FUZZ_PIPELINE_H
 
@@ -7,6 +7,7 @@
 #include "flow/expr.h"
 #include "flow/pipeline.h"
 #include "flow/portable.h"
+#include "formats/tfrecord.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,14 +145,31 @@ __attribute__((unused)) static void fuzz_rows_csv(leat_str input) {
 // The first byte chooses the options.
 __attribute__((unused)) static void fuzz_rows_json(leat_str input) {
   static const char *const options[] = {
-      "",
-      ", schema: {a: int64, b: 'double?', c: string}",
+      "", ", schema: {a: int64, b: 'double?', c: string}",
       ", schema: {a: timestamp, b: 'bool?', c: 'int32?'}, timestamp: {field: a}",
       ", schema: {a: '{x: int64?, y: [string?]}', b: '[[float]]'}",
       ", schema: {a: double, b: bytes}, timestamp: {field: a, unit: us, out_of_orderness: 5s}"};
   if (!input.len) return;
   fuzz_source("ReadFromJson", options[(unsigned char)*input.ptr % 5],
               (leat_str){input.ptr + 1, input.len - 1});
+}
+
+// The first byte chooses the options, and whether the rest is a record or the file itself.
+__attribute__((unused)) static void fuzz_rows_tfrecord(leat_str input) {
+  static const char *const options[] = {
+      "", ", schema: {a: int64, b: 'double?', c: string}",
+      ", schema: {a: timestamp, b: 'bool?', c: '[int32]'}, timestamp: {field: a}",
+      ", schema: {a: '[float]', b: '[string]', c: bytes}"};
+  leat_buf file = {0};
+  if (!input.len) return;
+  leat_str rest = {input.ptr + 1, input.len - 1};
+  if (*input.ptr & 16)
+    leat_buf_str(&file, rest);
+  else
+    leat_tfrecord_add(&file, rest);
+  if (!file.failed)
+    fuzz_source("ReadFromTFRecord", options[(unsigned char)*input.ptr % 4], leat_buf_view(&file));
+  leat_buf_deinit(&file);
 }
 
 #endif

@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 seconds=${T:-60}
-targets=${*:-arrays board coder csv event example expr flow graph h2 http json jsonl mlengine predict proto row rows_csv rows_json safetensors tfrecord yaml}
+targets=${*:-arrays board coder csv event example expr flow graph h2 http json jsonl mlengine predict proto row rows_csv rows_json rows_tfrecord safetensors tfrecord yaml}
 out=build-fuzz
 mkdir -p $out
 python3 tools/embed.py $out/texts.c

@@ -4,9 +4,12 @@
 import json
 import os
 import pathlib
+import select
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "build").resolve()
@@ -134,7 +137,79 @@ def jsons():
     refused("ReadFromJson: two types", chain(read('{"a": 1}\n{"a": "x"}\n'), "{type: WriteToNull}"), "in.json, row 2:", "field 'a' is string here and int64 before", "schema:")
     refused("ReadFromJson: no objects", chain(read("1\n"), "{type: WriteToNull}"), "in.json has no objects")
     refused("ReadFromJson: a type that is none", chain(read("", ", schema: {a: strng}"), "{type: WriteToNull}"), "pipeline.yaml:4:", "strng")
+    refused("idle_timeout: none", chain(read('{"a": 1}\n', ", timestamp: {field: a, idle_timeout: 0}"), "{type: WriteToNull}"), "expected idle_timeout: a duration over 0")
     refused("ReadFromJson: no such file", chain("{type: ReadFromJson, config: {path: none.json}}", "{type: WriteToNull}"), "none.json")
+
+
+def records():
+    write = "{type: WriteToTFRecord, config: {path: out.tfrecord}}"
+    rows = "{type: Create, config: {elements: [{s: é, n: 1, x: 0.5, b: true, l: [1, 2], m: [a]}, {s: b, n: null, x: -2.5, b: false, l: [], m: [b, '']}, {s: '', n: -7, x: 1e30, b: true, l: [3], m: []}]}}"
+    done = run(chain(rows, write))
+    report("WriteToTFRecord", done.returncode == 0, done.stderr)
+
+    def read(more="", path="out.tfrecord"):
+        return f"{{type: ReadFromTFRecord, name: Read, config: {{path: {path}{more}}}}}"
+
+    typed = read(", schema: {s: string, n: 'int64?', x: double, b: bool, l: '[int64]', m: '[string]', none: 'float?'}")
+    holds("ReadFromTFRecord: tf.Examples", typed, "{type: MapToFields, config: {language: sql, fields: {s: s, n: n, x: x, b: b, l: CARDINALITY(l), m: CARDINALITY(m), none: none}}}", expect=[{"s": "é", "n": 1, "x": 0.5, "b": True, "l": 2, "m": 1, "none": None}, {"s": "b", "n": None, "x": -2.5, "b": False, "l": 0, "m": 2, "none": None}, {"s": "", "n": -7, "x": 1.0000000150474662e30, "b": True, "l": 1, "m": 0, "none": None}])
+    data = (pathlib.Path(scratch) / "out.tfrecord").read_bytes()
+    for n in ("1", "2"):
+        done = run(chain(read(), "{type: WriteToTFRecord, config: {path: again.tfrecord}}"), "--threads", n)
+        report(f"ReadFromTFRecord: bytes, {n} threads", done.returncode == 0 and (pathlib.Path(scratch) / "again.tfrecord").read_bytes() == data, done.stderr)
+    first = 16 + int.from_bytes(data[:8], "little")
+    bad = bytearray(data)
+    bad[first + 12] ^= 1  # in the second record
+    (pathlib.Path(scratch) / "bad1.tfrecord").write_bytes(bad)
+    (pathlib.Path(scratch) / "bad2.tfrecord").write_bytes(data[:first] + b"\0" * 20 + data[first:])
+    (pathlib.Path(scratch) / "bad3.tfrecord").write_bytes(data[:-3])
+    for n in ("1", "2"):
+        text = "pipeline:\n  type: composite\n  transforms:\n    - " + read(", schema: {s: string, n: int64}, error_handling: {output: bad}", "'bad?.tfrecord'") + "\n"
+        text += "    - {type: AssertEqual, name: A, input: Read, config: {elements: [{s: é, n: 1}, {s: '', n: -7}, {s: é, n: 1}, {s: é, n: 1}]}}\n    - {type: WriteToJson, name: E, input: Read.bad, config: {path: bad.json}}\n"
+        done = run(text, "--threads", n)
+        report(f"ReadFromTFRecord: dead letters, {n} threads", done.returncode == 0, done.stderr)
+        found = sorted((r["source"], r["offset"], r["message"]) for r in map(json.loads, (pathlib.Path(scratch) / "bad.json").read_text().splitlines()))
+        second = first + 16 + int.from_bytes(data[first : first + 8], "little")
+        wanted = [("bad1.tfrecord", first, "the checksum is wrong"), ("bad2.tfrecord", first, "the length's checksum is wrong; the rest is not read"), ("bad3.tfrecord", first, "field 'n': the feature is missing"), ("bad3.tfrecord", second, "the file ends inside the record")]
+        report(f"ReadFromTFRecord: their source, offset and reason, {n} threads", len(found) == 4 and all(f[:2] == w[:2] and w[2] in f[2] for f, w in zip(found, wanted)), found)
+    refused("ReadFromTFRecord: damage ends the run", chain(read(path="bad1.tfrecord"), "{type: WriteToNull}"), f"bad1.tfrecord: byte {first}:", "the checksum is wrong", "error_handling")
+    refused("ReadFromTFRecord: several values", chain(read(", schema: {l: int64}"), "{type: WriteToNull}"), "field 'l': the feature has several values; its type may be a list")
+    refused("ReadFromTFRecord: another kind", chain(read(", schema: {s: int64}"), "{type: WriteToNull}"), "field 's': the feature has bytes")
+    refused("ReadFromTFRecord: rows of rows", chain(read(", schema: {s: '{a: int64}'}"), "{type: WriteToNull}"), "a tf.Example has numbers, texts and lists of them")
+
+
+def sequences():
+    holds("GenerateSequence", "{type: GenerateSequence, config: {start: 3, stop: 10003}}", "{type: Combine, config: {combine: {value: sum, n: {value: value, fn: count}}}}", expect=[{"value": sum(range(3, 10003)), "n": 10000}])
+    holds("GenerateSequence: timestamps", "{type: GenerateSequence, config: {stop: 5, timestamp: {start: '2020-01-01', every: 4s}}}", "{type: Combine, windowing: {type: fixed, size: 10s}, config: {combine: {value: group}}}", "{type: MapToFields, config: {language: sql, fields: {n: CARDINALITY(value)}}}", expect=[{"n": 3}, {"n": 2}], threads=("1",))
+    started = time.monotonic()
+    done = run(chain("{type: GenerateSequence, config: {stop: 31, rate: 100}}", "{type: WriteToNull}"))
+    took = time.monotonic() - started
+    report("GenerateSequence: its rate", done.returncode == 0 and 0.3 <= took < 3, f"{took} s {done.stderr}")
+    windows = chain("{type: GenerateSequence, config: {rate: 200}}", "{type: Combine, windowing: {type: fixed, size: 0.1s}, config: {combine: {n: {value: value, fn: count}}}}", "{type: WriteToJson, config: {path: '-'}}")
+    (pathlib.Path(scratch) / "pipeline.yaml").write_text(windows)
+    child = subprocess.Popen([LEAT, "flow", "run", "pipeline.yaml", "--quiet", "--streaming"], cwd=scratch, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    seen = [json.loads(child.stdout.readline()) for _ in range(3)]
+    child.send_signal(signal.SIGINT)
+    child.communicate(timeout=20)
+    report("GenerateSequence: windows close while it runs, Ctrl-C drains", child.returncode == 0 and all(0 < row["n"] <= 40 for row in seen), f"{child.returncode} {seen}")
+    refused("GenerateSequence: stop before start", chain("{type: GenerateSequence, config: {start: 3, stop: 2}}", "{type: WriteToNull}"), "stop 2 lies before start 3")
+    refused("GenerateSequence: no rate", chain("{type: GenerateSequence, config: {stop: 2, rate: 0}}", "{type: WriteToNull}"), "expected rate: rows a second")
+    refused("GenerateSequence: half a timestamp", chain("{type: GenerateSequence, config: {stop: 2, timestamp: {start: '2020-01-01'}}}", "{type: WriteToNull}"), "expected timestamp: {start: DATE, every: DURATION}")
+
+
+def idle():
+    for source, row in (("Csv", "1577836800000,5\n"), ("Json", '{"at": 1577836800000, "v": 5}\n')):
+        read = f"{{type: ReadFrom{source}, config: {{path: '-', schema: {{at: int64, v: int64}}, timestamp: {{field: at, out_of_orderness: 1s, idle_timeout: 0.2s}}}}}}".replace("schema", "header: false, schema" if source == "Csv" else "schema")
+        text = chain(read, "{type: Combine, windowing: {type: fixed, size: 10s}, config: {combine: {v: sum}}}", "{type: WriteToJson, config: {path: '-'}}")
+        (pathlib.Path(scratch) / "pipeline.yaml").write_text(text)
+        for timeout in (True, False):
+            if not timeout:
+                (pathlib.Path(scratch) / "pipeline.yaml").write_text(text.replace(", idle_timeout: 0.2s", ""))
+            child = subprocess.Popen([LEAT, "flow", "run", "pipeline.yaml", "--quiet", "--streaming", "--threads", "2"], cwd=scratch, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            child.stdin.write(row)
+            child.stdin.flush()
+            told = bool(select.select([child.stdout], [], [], 10 if timeout else 0.6)[0])
+            out = child.communicate(timeout=20)[0]
+            report(f"idle_timeout: {source}, a pipe without rows {'lets its windows close' if timeout else 'holds them without it'}", told == timeout and json.loads(out) == {"v": 5} and child.returncode == 0, f"{told} {out}")
 
 
 def files():
@@ -202,6 +277,9 @@ with tempfile.TemporaryDirectory() as scratch:
     groups()
     files()
     jsons()
+    records()
+    sequences()
+    idle()
     pipes()
     errors()
 sys.exit(bool(failures))

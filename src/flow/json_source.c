@@ -33,6 +33,7 @@ typedef struct json_op {
   leat_flow_piece piece;
   const char *at, *end;  // what is left of it
   int64_t latest;        // timestamp so far
+  int64_t idle;          // since when the pipe has nothing
   leat_arena arena;      // of the row at hand
   leat_flow_rows *rows, *errors;
 } json_op;
@@ -378,6 +379,7 @@ static leat_status json_read(leat_flow_op *op, int64_t *watermark, int64_t *wait
     *watermark = LEAT_FLOW_TIME_MAX;
   else
     leat_flow_times_mark(&p->times, s->latest, watermark);
+  if (!ended) leat_flow_times_idle(&p->times, s->piece.waits, op->worker->now, &s->idle, watermark);
   return status;
 }
 

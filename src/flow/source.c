@@ -103,7 +103,7 @@ static leat_status read_unit(const leat_flow_transform *t, const leat_yaml_node 
 
 leat_status leat_flow_times_read(const leat_flow_transform *t, const leat_flow_schema *schema,
                                  leat_flow_times *out, leat_error *err) {
-  static const char *const names[] = {"field", "unit", "out_of_orderness"};
+  static const char *const names[] = {"field", "unit", "out_of_orderness", "idle_timeout"};
   const leat_yaml_node *node = t->config ? leat_yaml_get(t->config, "timestamp") : NULL;
   *out = (leat_flow_times){.field = -1, .up = 1, .down = 1};
   if (!node) return LEAT_OK;
@@ -111,9 +111,10 @@ leat_status leat_flow_times_read(const leat_flow_transform *t, const leat_flow_s
       node->kind == LEAT_YAML_SCALAR ? node : leat_yaml_get(node, "field");
   for (size_t i = 0; node->kind == LEAT_YAML_MAPPING && i < node->count; i++) {
     bool known = false;
-    for (int k = 0; k < 3; k++) known |= leat_str_eq(node->keys[i]->text, leat_str_of(names[k]));
+    for (int k = 0; k < 4; k++) known |= leat_str_eq(node->keys[i]->text, leat_str_of(names[k]));
     if (!known)
-      return leat_flow_fail(t, node->keys[i], err, "expected field, unit or out_of_orderness");
+      return leat_flow_fail(t, node->keys[i], err,
+                            "expected field, unit, out_of_orderness or idle_timeout");
   }
   if (!field) return leat_flow_fail(t, node, err, "timestamp of which field?");
   leat_status status = leat_flow_field_of(t, schema, field, &out->field, err);
@@ -123,9 +124,13 @@ leat_status leat_flow_times_read(const leat_flow_transform *t, const leat_flow_s
       type != LEAT_FLOW_TYPE_STRING && type != LEAT_FLOW_TYPE_DOUBLE)
     return leat_flow_fail(t, field, err, "a timestamp is a number or a date, not %s",
                           leat_flow_type_name(type));
-  const leat_yaml_node *disorder = leat_yaml_get(node, "out_of_orderness");
+  const leat_yaml_node *disorder = leat_yaml_get(node, "out_of_orderness"),
+                       *idle = leat_yaml_get(node, "idle_timeout");
   status = read_unit(t, leat_yaml_get(node, "unit"), out, err);
   if (!status && disorder) status = leat_flow_duration(t, disorder, &out->disorder_ms, err);
+  if (!status && idle) status = leat_flow_duration(t, idle, &out->idle_ms, err);
+  if (!status && idle && out->idle_ms <= 0)
+    status = leat_flow_fail(t, idle, err, "expected idle_timeout: a duration over 0");
   return status;
 }
 

@@ -28,10 +28,12 @@ leat_status leat_flow_source_bad(leat_flow_rows *errors, const char *path, int64
                                  const char *why, leat_str record, leat_error *err);
 
 // --- Times --------------------------------------------------------------------------------------
-typedef struct leat_flow_times {  // timestamp: {field: at, unit: ms, out_of_orderness: 5s}
-  int field;                      // -1: rows are at the beginning of time
-  int64_t up, down;               // ms = number * up / down
+// timestamp: {field: at, unit: ms, out_of_orderness: 5s, idle_timeout: 30s}
+typedef struct leat_flow_times {
+  int field;         // -1: rows are at the beginning of time
+  int64_t up, down;  // ms = number * up / down
   int64_t disorder_ms;
+  int64_t idle_ms;  // 0: the source holds its watermark however long it has no rows
 } leat_flow_times;
 
 leat_status leat_flow_times_read(const leat_flow_transform *t, const leat_flow_schema *schema,
@@ -57,6 +59,15 @@ static inline void leat_flow_times_mark(const leat_flow_times *times, int64_t la
                                         int64_t *watermark) {
   if (times->field >= 0 && latest > LEAT_FLOW_TIME_MIN + times->disorder_ms)
     *watermark = latest - times->disorder_ms;
+}
+
+// Of a pipe that has nothing: when that has been so for the idle time-out, no row is expected that
+// is older than the time of day less the disorder. *since (ms, 0: it had rows) is the caller's.
+static inline void leat_flow_times_idle(const leat_flow_times *times, bool waits, int64_t now,
+                                        int64_t *since, int64_t *watermark) {
+  if (!waits || !*since) *since = waits ? now : 0;
+  bool idle = times->idle_ms && waits && now - *since >= times->idle_ms;
+  if (idle && now - times->disorder_ms > *watermark) *watermark = now - times->disorder_ms;
 }
 
 #endif

@@ -37,8 +37,12 @@ extern const leat_flow_class leat_flow_map_to_fields, leat_flow_filter;
 extern const leat_flow_class leat_flow_partition;
 // par_do_class.c
 extern const leat_flow_class leat_flow_par_do;
+// record_source.c
+extern const leat_flow_class leat_flow_read_from_tfrecord;
 // reshuffle.c
 extern const leat_flow_class leat_flow_reshuffle;
+// sequence.c
+extern const leat_flow_class leat_flow_generate_sequence;
 // sort.c
 extern const leat_flow_class leat_flow_top_rows, leat_flow_sort_rows, leat_flow_sample_rows,
     leat_flow_distinct;

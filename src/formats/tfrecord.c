@@ -52,6 +52,7 @@ leat_status leat_tfrecord_next(leat_tfrecord *t, leat_str *record, leat_error *e
   leat_reader *r = &t->r;
   uint64_t length;
   uint32_t crc;
+  t->damaged = 0;
   leat_status status = leat_reader_want(r, HEADER, err);
   if (status) return status;
   if (r->end - r->at < HEADER) {
@@ -67,12 +68,22 @@ leat_status leat_tfrecord_next(leat_tfrecord *t, leat_str *record, leat_error *e
   if (t->cut) return damaged(t, "the file ends inside the record", err);
   const char *p = r->buffer + r->at + HEADER;
   memcpy(&crc, p + length, 4);
-  if (leat_crc32c_mask(leat_crc32c(0, p, length)) != crc)
+  if (leat_crc32c_mask(leat_crc32c(0, p, length)) != crc) {
+    t->damaged = HEADER + length + FOOTER;
     return damaged(t, "the checksum is wrong", err);
+  }
   *record = (leat_str){p, length};
   r->at += HEADER + length + FOOTER;
   t->records++;
   return LEAT_OK;
+}
+
+bool leat_tfrecord_skip(leat_tfrecord *t) {
+  if (!t->damaged) return false;
+  t->r.at += t->damaged;
+  t->damaged = 0;
+  t->records++;
+  return true;
 }
 
 void leat_tfrecord_add(leat_buf *out, leat_str record) {
