@@ -116,6 +116,16 @@ leat_status leat_analysis_add(leat_analysis *a, leat_tensor *const *values, leat
   return status;
 }
 
+leat_status leat_analysis_merge(leat_analysis *into, const leat_analysis *from, leat_error *err) {
+  leat_status status = LEAT_OK;
+  for (size_t i = 0; !status && i < into->features->count; i++) {
+    leat_spread_merge(&into->at[i].spread, &from->at[i].spread);
+    status = leat_counts_merge(&into->at[i].words, &from->at[i].words, err);
+    if (!status) status = leat_quantiles_merge(&into->at[i].quantiles, &from->at[i].quantiles, err);
+  }
+  return status;
+}
+
 // --- Results ------------------------------------------------------------------------------------
 static leat_status nothing_seen(const leat_feature *f, leat_error *err) {
   return leat_error_set(err, LEAT_INVALID_ARGUMENT,

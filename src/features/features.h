@@ -157,6 +157,8 @@ leat_status leat_analysis_new(leat_analysis **out, const leat_features *features
                               const leat_raw_columns *columns, leat_error *err);
 // values[i] belongs to raw column i, dense vectors of one length.
 leat_status leat_analysis_add(leat_analysis *a, leat_tensor *const *values, leat_error *err);
+// What adding all values of `from` would give (quantiles: within their error).
+leat_status leat_analysis_merge(leat_analysis *into, const leat_analysis *from, leat_error *err);
 // Writes statistics, boundaries and vocabularies into the features; strings live in `arena`.
 leat_status leat_analysis_finish(leat_analysis *a, leat_features *features, leat_arena *arena,
                                  leat_error *err);

@@ -5,18 +5,24 @@
 //   job_dir: DIR             gets analysis.json, which `leat train` and Features then use
 //   fields: {COLUMN: FIELD}
 //
-// A sink. What it finds does not depend on the order of rows, but for quantiles and medians of more
-// than LEAT_QUANTILES_EXACT values, which are within their stated error.
+// A sink: each worker looks at its rows, the last one writes. What it finds does not depend on the
+// order of rows, but for quantiles and medians of more than LEAT_QUANTILES_EXACT values, which are
+// within their stated error.
 #include "base/file.h"
 #include "flow/row_func.h"
 #include "train/checkpoint.h"
 #include "train/flow_features.h"
+
+#include <pthread.h>
 
 typedef struct plan {
   leat_config config;
   const char *dir;
   leat_column *columns;
   int *fields;
+  pthread_mutex_t lock;
+  leat_analysis *all;  // of the workers that have finished
+  int finished;        // how many
 } plan;
 
 typedef struct analyze_op {
@@ -46,7 +52,7 @@ static leat_status plan_column(const leat_flow_transform *t, plan *p, int i, lea
 static leat_status apply(leat_flow *flow, leat_flow_transform *t, leat_error *err) {
   plan *p = t->plan = leat_arena_alloc(&flow->arena, sizeof *p);
   if (!p) return leat__oom(err, sizeof *p);
-  *p = (plan){0};
+  *p = (plan){.lock = PTHREAD_MUTEX_INITIALIZER};
   leat_status status = leat__flow_model_yaml(t, &p->config, err);
   if (!status) status = leat__flow_text(t, "job_dir", &flow->arena, &p->dir, err);
   if (!status && !p->dir) status = leat_flow_fail(t, NULL, err, "expected job_dir: DIR");
@@ -79,13 +85,25 @@ static leat_status add_batch(leat_flow_op *op, int input, const leat_flow_batch 
   return status;
 }
 
+static leat_status write(plan *p, leat_error *err) {
+  leat_status status = leat_analysis_finish(p->all, &p->config.features, &p->config.arena, err);
+  if (!status) status = leat_dir_make(p->dir, err);
+  return status ? status : leat_analysis_save(p->dir, &p->config, err);
+}
+
+// The last worker writes what all have found.
 static leat_status finish(leat_flow_op *op, leat_error *err) {
   analyze_op *o = (analyze_op *)op;
   plan *p = op->transform->plan;
-  leat_status status =
-      leat_analysis_finish(o->analysis, &p->config.features, &p->config.arena, err);
-  if (!status) status = leat_dir_make(p->dir, err);
-  return status ? status : leat_analysis_save(p->dir, &p->config, err);
+  leat_status status = LEAT_OK;
+  pthread_mutex_lock(&p->lock);
+  if (p->all)
+    status = leat_analysis_merge(p->all, o->analysis, err);
+  else
+    p->all = o->analysis, o->analysis = NULL;
+  if (!status && ++p->finished == op->worker->count) status = write(p, err);
+  pthread_mutex_unlock(&p->lock);
+  return status;
 }
 
 static void analyze_free(leat_flow_op *op) {
@@ -114,7 +132,10 @@ static leat_status start(const leat_flow_transform *t, leat_flow_worker *worker,
 
 static void stop(leat_flow_transform *t) {
   plan *p = t->plan;
-  if (p) leat_config_deinit(&p->config);
+  if (!p) return;
+  leat_analysis_free(p->all);  // before the features that it is of
+  leat_config_deinit(&p->config);
+  pthread_mutex_destroy(&p->lock);
 }
 
 static const char *const names[] = {"model", "job_dir", "fields", NULL};
@@ -128,5 +149,4 @@ const leat_flow_class leat_flow_analyze_features = {
     .fields = names,
     .apply = apply,
     .start = start,
-    .stop = stop,
-    .whole = true};
+    .stop = stop};
