@@ -309,6 +309,11 @@ def created():
     report("Create: a row without a time", done.returncode == 1 and "no time in 'a'" in done.stderr, done.stderr)
     done = flow("run", chain("{type: Create, config: {elements: [{a: 1.5}], schema: {a: 'float', b: 'string?'}, timestamp: {field: a, unit: s}}}".replace("a: 1.5}]", "a: 1.5, t: 1.5}]").replace("field: a", "field: t"), "{type: ExtractWindowingInfo, config: {fields: {at: timestamp}}}", "{type: WriteToJson, config: {path: '-'}}"))
     report("Create: types and times", done.stdout == '{"a": 1.5, "t": 1.5, "b": null, "at": "1970-01-01T00:00:01.500Z"}\n', done.stdout + done.stderr)
+    listed = subprocess.run([LEAT, "flow", "transforms", "--format", "json"], capture_output=True, text=True)
+    combine = [t for t in json.loads(listed.stdout) if t["type"] == "Combine"]
+    report("transforms are listed", len(combine) == 1 and {"group_by", "combine"} <= set(combine[0]["config"]) and combine[0]["help"], listed.stdout + listed.stderr)
+    done = flow("check", chain("{type: Sql}"))
+    report("an unknown transform tells where they are listed", "p.yaml:4:14: no transform 'Sql'; `leat flow transforms` lists them" in done.stderr, done.stderr)
     done = flow("check", chain("{type: ReadFromText, config: {path: not/there}}"))
     report("a place is told once", done.stderr.count("p.yaml") == 1 and "no such file" in done.stderr, done.stderr)
 

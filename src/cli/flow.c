@@ -3,7 +3,9 @@
 #include "cli/flow.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "cli/terminal.h"
 #include "flow/portable.h"
+#include "formats/json.h"
 #include "formats/number.h"
 
 #include <signal.h>
@@ -180,6 +182,40 @@ static int graph(args *a) {
   return status ? fail_with(a, &err) : EXIT_GOOD;
 }
 
+static void class_json(leat_json_writer *w, const leat_flow_class *c) {
+  leat_json_open(w, '{');
+  leat_json_key(w, LEAT_STR("type"));
+  leat_json_string(w, leat_str_of(c->type));
+  leat_json_key(w, LEAT_STR("help"));
+  leat_json_string(w, leat_str_of(c->help));
+  leat_json_key(w, LEAT_STR("config"));
+  leat_json_open(w, '[');
+  for (size_t i = 0; c->fields && c->fields[i]; i++) leat_json_string(w, leat_str_of(c->fields[i]));
+  leat_json_close(w, ']');
+  leat_json_close(w, '}');
+}
+
+// All transforms that a pipeline.yaml may name.
+static int list_transforms(const args *a) {
+  leat_buf json = {0};
+  leat_json_writer w = {.out = &json};
+  const leat_flow_class *c;
+  leat_json_open(&w, '[');
+  for (size_t i = 0; (c = leat_flow_class_at(i)); i++) {
+    if (a->json) {
+      class_json(&w, c);
+      continue;
+    }
+    printf("%s%s%s\n  %s\n", style_on(stdout, STYLE_BOLD), c->type, style_off(stdout), c->help);
+    for (size_t k = 0; c->fields && c->fields[k]; k++)
+      printf("%s%s", k ? ", " : "  config: ", c->fields[k]);
+    if (c->fields && c->fields[0]) putchar('\n');
+  }
+  leat_json_close(&w, ']');
+  if (a->json) printf(LEAT_STR_FMT "\n", LEAT_STR_ARG(leat_buf_view(&json)));
+  return leat_buf_deinit(&json), EXIT_GOOD;
+}
+
 static bool is_format(const char *format, const char *const *known) {
   for (; *known; known++)
     if (strcmp(format, *known) == 0) return true;
@@ -198,6 +234,7 @@ static int flow_command(args *a) {
              {"test", flow_test, texts},
              {"graph", graph, pictures}};
   const char *format = args_get(a, "--format");
+  if (a->words.count == 1 && strcmp(a->words.at[0], "transforms") == 0) return list_transforms(a);
   if (a->words.count != 2) return usage_error(a, "expected run, check, test or graph, and a file");
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
     if (strcmp(a->words.at[0], all[i].name) != 0) continue;
@@ -211,12 +248,12 @@ static int flow_command(args *a) {
 
 const command command_flow = {
     .name = "flow",
-    .usage = "run|check|test|graph PIPELINE.yaml [OPTIONS]",
+    .usage = "run|check|test|graph|transforms PIPELINE.yaml [OPTIONS]",
     .help =
         "Batch and streaming pipelines in Beam YAML's shape. `run` runs one here, with a live "
         "view on a terminal; Ctrl-C lets it finish what it has read. `check` prints each "
         "collection's fields and windows. `test` runs the tests that the file holds. `graph` draws "
-        "the pipeline.",
+        "the pipeline. `transforms` alone lists what a pipeline can be made of.",
     .options = flow_options,
     .run = flow_command,
 };

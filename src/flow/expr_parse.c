@@ -584,9 +584,10 @@ leat_status leat_flow_expr_parse(leat_arena *arena, leat_str text, leat_flow_lan
               .language = language};
   advance(&p);
   expr x = parse_or(&p);
-  if (x && !p.b.failed && p.t.kind != END) x = fail_here(&p, "the end, or an operator,");
-  if (x && !p.b.failed && language == LEAT_FLOW_GENERIC && !is_generic(x))
-    x = leat__expr_error(&p.b, x->at,
+  bool more = x && !p.b.failed && p.t.kind != END, generic = language == LEAT_FLOW_GENERIC;
+  if (more && !generic) x = fail_here(&p, "the end, or an operator,");
+  if (x && !p.b.failed && generic && (more || !is_generic(x)))
+    x = leat__expr_error(&p.b, more ? p.t.at : x->at,
                          "the generic language has a field, a literal or one comparison of them; "
                          "say `language: sql` for more");
   if (x && x->type.type == LEAT_FLOW_TYPES)

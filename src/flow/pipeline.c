@@ -122,7 +122,7 @@ static const leat_flow_class *const *more_classes;
 void leat_flow_add_classes(const leat_flow_class *const *classes) { more_classes = classes; }
 
 // Of both lists; NULL behind the last.
-static const leat_flow_class *class_at(size_t i) {
+const leat_flow_class *leat_flow_class_at(size_t i) {
   size_t own = 0;
   while (own < i && leat_flow_classes[own]) own++;
   if (own == i && leat_flow_classes[own]) return leat_flow_classes[own];
@@ -133,7 +133,7 @@ static const leat_flow_class *class_at(size_t i) {
 
 const leat_flow_class *leat_flow_class_find(leat_str type) {
   const leat_flow_class *c;
-  for (size_t i = 0; (c = class_at(i)); i++)
+  for (size_t i = 0; (c = leat_flow_class_at(i)); i++)
     if (leat_str_eq(leat_str_of(c->type), type)) return c;
   return NULL;
 }
@@ -172,10 +172,10 @@ static leat_status find_class(leat_str name, leat_str type, const leat_yaml *yam
   if ((*out = leat_flow_class_find(type))) return LEAT_OK;
   leat_str names[128];
   size_t count = 0;
-  for (const leat_flow_class *c; count < 128 && (c = class_at(count)); count++)
+  for (const leat_flow_class *c; count < 128 && (c = leat_flow_class_at(count)); count++)
     names[count] = leat_str_of(c->type);
   leat_str near = leat_str_nearest(type, names, count);
-  char text[160] = "";
+  char text[160] = "; `leat flow transforms` lists them";
   if (near.len) snprintf(text, sizeof text, "; did you mean " LEAT_STR_FMT "?", LEAT_STR_ARG(near));
   leat_error_set(err, LEAT_NOT_FOUND, LEAT_STR_FMT ": no transform '" LEAT_STR_FMT "'%s",
                  LEAT_STR_ARG(name), LEAT_STR_ARG(type), text);

@@ -91,6 +91,7 @@ struct leat_flow {
 };
 
 const leat_flow_class *leat_flow_class_find(leat_str type);  // NULL: none
+const leat_flow_class *leat_flow_class_at(size_t index);     // NULL: not so many
 extern const leat_flow_class *const leat_flow_classes[];     // ends with NULL
 // The transforms of lower floors, besides: a list that ends with NULL and lives for ever. Before
 // any flow is made; once more with the same list changes nothing.
