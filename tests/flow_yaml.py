@@ -212,6 +212,58 @@ def idle():
             report(f"idle_timeout: {source}, a pipe without rows {'lets its windows close' if timeout else 'holds them without it'}", told == timeout and json.loads(out) == {"v": 5} and child.returncode == 0, f"{told} {out}")
 
 
+def databases():
+    try:
+        import sqlite3
+    except ImportError:
+        return report("SQLite # SKIP: no sqlite3 in this Python", True)
+    base = pathlib.Path(scratch) / "base.db"
+    db = sqlite3.connect(base)
+    db.executescript("CREATE TABLE views (at INTEGER, page TEXT, x REAL, raw BLOB); CREATE TABLE none (a REAL)")
+    db.executemany("INSERT INTO views VALUES (?, ?, ?, ?)", [(i * 1000, f"p{i % 3}", i / 2 if i else None, bytes([i % 256])) for i in range(9000)])
+    db.execute("INSERT INTO views VALUES ('soon', 'é', 1, NULL)")
+    db.commit()
+
+    def read(query, more=""):
+        return f"{{type: ReadFromSqlite, name: Read, config: {{path: base.db, query: \"{query}\"{more}}}}}"
+
+    holds("ReadFromSqlite", read("SELECT page, COUNT(*) AS n, SUM(x) AS x FROM views WHERE typeof(at) = 'integer' GROUP BY page"), expect=[{"page": f"p{r}", "n": 3000, "x": sum(i / 2 for i in range(r, 9000, 3))} for r in range(3)])
+    holds("ReadFromSqlite: nulls, and no rows", read("SELECT x FROM views WHERE rowid = 1"), expect=[{"x": None}])
+    holds("ReadFromSqlite: no rows", read("SELECT a FROM none"), expect=[])
+    holds("ReadFromSqlite: times", read("SELECT at, x FROM views WHERE rowid BETWEEN 2 AND 13", ", schema: {at: timestamp, x: double}, timestamp: at"), "{type: Combine, windowing: {type: fixed, size: 10s}, config: {combine: {x: sum}}}", expect=[{"x": 22.5}, {"x": 16.5}])
+    tree = "pipeline:\n  type: composite\n  transforms:\n    - " + read("SELECT at FROM views WHERE at = 'soon' OR at < 2000", ", schema: {at: int64}, error_handling: {output: bad}") + "\n"
+    done = run(tree + "    - {type: AssertEqual, name: A, input: Read, config: {elements: [{at: 0}, {at: 1000}]}}\n    - {type: MapToFields, name: M, input: Read.bad, config: {fields: {source: source, offset: offset, message: message}}}\n    - {type: AssertEqual, name: B, input: M, config: {elements: [{source: base.db, offset: 2, message: \"field 'at': no whole number\"}]}}\n")
+    report("ReadFromSqlite: dead letters", done.returncode == 0, done.stderr)
+    null = chain("{type: WriteToNull}")
+    refused("ReadFromSqlite: a query's error has its place", null.replace("    - ", "    - " + read("SELECT nme FROM views") + "\n    - ", 1), "pipeline.yaml:4:", "base.db: no such column: nme")
+    refused("ReadFromSqlite: nothing is written", null.replace("    - ", "    - " + read("DELETE FROM views") + "\n    - ", 1), "pipeline.yaml:4:", "attempt to write a readonly database")
+    refused("ReadFromSqlite: a column that is not there", null.replace("    - ", "    - " + read("SELECT at FROM views", ", schema: {page: string}") + "\n    - ", 1), "the query has no column 'page'")
+    refused("ReadFromSqlite: two types", null.replace("    - ", "    - " + read("SELECT at FROM views ORDER BY rowid DESC") + "\n    - ", 1), "column 'at' has string and int64", "schema:")
+    refused("ReadFromSqlite: a row ends the run", null.replace("    - ", "    - " + read("SELECT at FROM views") + "\n    - ", 1), "base.db: row 9000: field 'at': no whole number")
+
+    rows = "{type: Create, config: {elements: [{i: 1, d: 0.5, s: 'it''s', b: true, l: [1, 2], t: '2020-01-01'}, {i: null, d: -1, s: é, b: false, l: [], t: '2020-01-02'}], schema: {t: timestamp}}}"
+
+    def write(mode, table='t \"x'):
+        quoted = table.replace('"', '\\"') if '\\' not in table else table
+        return f"{{type: WriteToSqlite, config: {{path: out.db, table: '{quoted}', mode: {mode}}}}}".replace('\\"', '"')
+
+    def there():
+        return sqlite3.connect(pathlib.Path(scratch) / "out.db").execute('SELECT * FROM "t ""x" ORDER BY rowid').fetchall()
+
+    two = [(1, 0.5, "it's", 1, "[1, 2]", "2020-01-01T00:00:00Z"), (None, -1.0, "é", 0, "[]", "2020-01-02T00:00:00Z")]
+    for mode, times in (("append", 1), ("append", 2), ("replace", 1)):
+        done = run(chain(rows, write(mode)), "--threads", "2")
+        found = there() if done.returncode == 0 else []
+        report(f"WriteToSqlite: {mode}, {times * 2} rows", sorted(found, key=str) == sorted(two * times, key=str), f"{found} {done.stderr}")
+    failing = chain(rows, "{type: MapToFields, config: {language: sql, append: true, drop: [i], fields: {i: 1 / (i - 1)}}}", write("append"))
+    done = run(failing)
+    report("WriteToSqlite: a flow that fails writes nothing", done.returncode == 1 and len(there()) == 2, f"{done.stderr} {there()}")
+    refused("WriteToSqlite: other columns", chain("{type: Create, config: {elements: [{other: 1}]}}", write("append")), "WriteToSqlite: ", "other")
+    refused("WriteToSqlite: a mode", chain(rows, write("upsert")), "expected mode: append or replace")
+    refused("WriteToSqlite: no table", chain(rows, "{type: WriteToSqlite, config: {path: out.db}}"), "expected table: NAME")
+    refused("two WriteToSqlite of one file", TREE + "".join(f"    - {{type: WriteToSqlite, name: {n}, input: In, config: {{path: two.db, table: {n}}}}}\n" for n in "AB"), "'A' writes to that file already")
+
+
 def files():
     rows = "{type: TestStream, config: {schema: '{t: int64, v: int64}', events: [{elements: [{at: 1000, row: {t: 1, v: 1}}, {at: 12000, row: {t: 12, v: 2}}]}, {watermark: 11000}, {elements: [{at: 2000, row: {t: 2, v: 3}}, {at: 13000, row: {t: 13, v: 4}}]}]}}"
     with tempfile.TemporaryDirectory() as tmp:
@@ -280,6 +332,7 @@ with tempfile.TemporaryDirectory() as scratch:
     records()
     sequences()
     idle()
+    databases()
     pipes()
     errors()
 sys.exit(bool(failures))

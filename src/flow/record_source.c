@@ -11,7 +11,6 @@
 #include "flow/op.h"
 #include "flow/source.h"
 #include "formats/example.h"
-#include "formats/json.h"
 #include "formats/tfrecord.h"
 
 #include <string.h>
@@ -81,19 +80,11 @@ static leat_example_kind kind_of(leat_flow_type type) {
   return LEAT_EXAMPLE_INT64;
 }
 
-static bool is_utf8(leat_str s) {
-  for (size_t i = 0, n; i < s.len; i += n) {
-    n = leat_utf8_length((const unsigned char *)s.ptr + i, s.len - i);
-    if (!n) return false;
-  }
-  return true;
-}
-
 static const char *put_value(leat_flow_rows *rows, leat_flow_type type,
                              const leat_example_list *list, size_t i) {
   switch (type) {
     case LEAT_FLOW_TYPE_STRING:
-      if (!is_utf8(list->bytes.at[i])) return "no UTF-8; its type may be bytes";
+      if (!leat_flow_is_utf8(list->bytes.at[i])) return "no UTF-8; its type may be bytes";
       leat_flow_rows_text(rows, list->bytes.at[i]);
       break;
     case LEAT_FLOW_TYPE_BYTES: leat_flow_rows_text(rows, list->bytes.at[i]); break;

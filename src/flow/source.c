@@ -5,6 +5,7 @@
 #include "flow/values.h"
 #include "flow/windowing.h"
 #include "formats/date.h"
+#include "formats/json.h"
 
 #include <math.h>
 
@@ -132,6 +133,14 @@ leat_status leat_flow_times_read(const leat_flow_transform *t, const leat_flow_s
   if (!status && idle && out->idle_ms <= 0)
     status = leat_flow_fail(t, idle, err, "expected idle_timeout: a duration over 0");
   return status;
+}
+
+bool leat_flow_is_utf8(leat_str s) {
+  for (size_t i = 0, n; i < s.len; i += n) {
+    n = leat_utf8_length((const unsigned char *)s.ptr + i, s.len - i);
+    if (!n) return false;
+  }
+  return true;
 }
 
 // --- Times --------------------------------------------------------------------------------------

@@ -27,6 +27,8 @@ leat_status leat_flow_source_outputs(leat_flow *flow, leat_flow_transform *t,
 leat_status leat_flow_source_bad(leat_flow_rows *errors, const char *path, int64_t offset,
                                  const char *why, leat_str record, leat_error *err);
 
+bool leat_flow_is_utf8(leat_str text);
+
 // --- Times --------------------------------------------------------------------------------------
 // timestamp: {field: at, unit: ms, out_of_orderness: 5s, idle_timeout: 30s}
 typedef struct leat_flow_times {

@@ -23,6 +23,8 @@ const leat_flow_class *const leat_flow_classes[] = {
     &leat_flow_read_from_json,
     &leat_flow_read_from_tfrecord,
     &leat_flow_generate_sequence,
+    &leat_flow_read_from_sqlite,
+    &leat_flow_write_to_sqlite,
     &leat_flow_write_sorted,
     &leat_flow_split_words,
     &leat_flow_log_for_testing,

@@ -50,6 +50,10 @@ extern const leat_flow_class leat_flow_top_rows, leat_flow_sort_rows, leat_flow_
 extern const leat_flow_class leat_flow_run_inference;
 // test_stream.c
 extern const leat_flow_class leat_flow_test_stream;
+// sqlite_sink.c
+extern const leat_flow_class leat_flow_write_to_sqlite;
+// sqlite_source.c
+extern const leat_flow_class leat_flow_read_from_sqlite;
 // split_words.c
 extern const leat_flow_class leat_flow_split_words;
 // times.c

@@ -4,7 +4,7 @@
 #define LEAT_REGISTRY_REGISTRY_IMPL_H
 
 #include "registry/registry.h"
-#include "registry/sqlite.h"
+#include "flow/sqlite.h"
 
 #include <pthread.h>
 

@@ -1,6 +1,6 @@
 // SQLite, opened on first use: the one file that knows the library.
 // SPDX-License-Identifier: Apache-2.0
-#include "registry/sqlite.h"
+#include "flow/sqlite.h"
 
 #include "base/library.h"
 #include "base/mem.h"
@@ -11,14 +11,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FUNCTIONS(F)                                                                   \
-  F(open_v2)                                                                           \
-  F(close_v2)                                                                          \
-  F(exec)                                                                              \
-  F(prepare_v2)                                                                        \
-  F(bind_text)                                                                         \
-  F(bind_int64) F(step) F(finalize) F(column_text) F(column_int64) F(errmsg) F(errstr) \
-      F(extended_errcode) F(changes64) F(total_changes64) F(last_insert_rowid) F(busy_timeout)
+#define FUNCTIONS(F)                                                                             \
+  F(open_v2)                                                                                     \
+  F(close_v2)                                                                                    \
+  F(exec)                                                                                        \
+  F(prepare_v2)                                                                                  \
+  F(bind_text)                                                                                   \
+  F(bind_int64)                                                                                  \
+  F(step) F(finalize) F(column_text) F(column_int64) F(errmsg) F(errstr) F(extended_errcode)     \
+      F(changes64) F(total_changes64) F(last_insert_rowid) F(busy_timeout) F(reset) F(bind_null) \
+          F(bind_double) F(bind_blob) F(column_count) F(column_name) F(column_decltype)          \
+              F(column_type) F(column_double) F(column_blob) F(column_bytes)
 #define FIELD(name) __typeof__(sqlite3_##name) *name;
 #define NAME(name) "sqlite3_" #name,
 static struct { FUNCTIONS(FIELD) } lib;
@@ -176,3 +179,57 @@ void leat_db_end(leat_db_rows *rows) {
   lib.finalize(rows->statement);
   leat__free(rows);
 }
+
+// --- Values of any type -------------------------------------------------------------------------
+int leat_db_columns(leat_db_rows *rows) { return lib.column_count(rows->statement); }
+
+const char *leat_db_column(leat_db_rows *rows, int column) {
+  const char *name = lib.column_name(rows->statement, column);
+  return name ? name : "";
+}
+
+const char *leat_db_declared(leat_db_rows *rows, int column) {
+  const char *type = lib.column_decltype(rows->statement, column);
+  return type ? type : "";
+}
+
+leat_db_type leat_db_type_of(leat_db_rows *rows, int column) {
+  switch (lib.column_type(rows->statement, column)) {
+    case SQLITE_INTEGER: return LEAT_DB_INT;
+    case SQLITE_FLOAT: return LEAT_DB_REAL;
+    case SQLITE_TEXT: return LEAT_DB_TEXT;
+    case SQLITE_BLOB: return LEAT_DB_BLOB;
+    default: return LEAT_DB_NULL;
+  }
+}
+
+double leat_db_real(leat_db_rows *rows, int column) {
+  return lib.column_double(rows->statement, column);
+}
+
+leat_str leat_db_bytes(leat_db_rows *rows, int column) {
+  const char *bytes = lib.column_blob(rows->statement, column);
+  return (leat_str){bytes ? bytes : "", (size_t)lib.column_bytes(rows->statement, column)};
+}
+
+leat_status leat_db_bind(leat_db_rows *rows, int at, leat_db_type type, int64_t whole, double real,
+                         leat_str bytes, leat_error *err) {
+  int code = SQLITE_OK;
+  const char *p = bytes.len ? bytes.ptr : "";
+  if (bytes.len > INT32_MAX)
+    return leat_error_set(err, LEAT_RESOURCE_EXHAUSTED, "%s: a value of over 2 GB", rows->db->path);
+  switch (type) {
+    case LEAT_DB_NULL: code = lib.bind_null(rows->statement, at); break;
+    case LEAT_DB_INT: code = lib.bind_int64(rows->statement, at, whole); break;
+    case LEAT_DB_REAL: code = lib.bind_double(rows->statement, at, real); break;
+    case LEAT_DB_TEXT:
+      code = lib.bind_text(rows->statement, at, p, (int)bytes.len, SQLITE_TRANSIENT);
+      break;
+    case LEAT_DB_BLOB:
+      code = lib.bind_blob(rows->statement, at, p, (int)bytes.len, SQLITE_TRANSIENT);
+      break;
+  }
+  return code ? fail(rows->db, err) : LEAT_OK;
+}
+
+void leat_db_again(leat_db_rows *rows) { lib.reset(rows->statement); }
