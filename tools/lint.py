@@ -10,7 +10,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FLOORS = "base tensor formats net graph engine model flow features train interop dist registry serve board jobs edge cli".split()
-THIRD_PARTY = {"yaml.h": "formats", "zlib.h": "formats", "nghttp2/nghttp2.h": "net", "openssl/ssl.h": "net", "openssl/err.h": "net", "sqlite3.h": "registry"}
+THIRD_PARTY = {"yaml.h": "formats", "zlib.h": "formats", "nghttp2/nghttp2.h": "net", "openssl/ssl.h": "net", "openssl/err.h": "net", "sqlite3.h": "flow"}
 BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|strtok|gets)\s*\(")
 COLUMNS = 110
 TAP = "--tap" in sys.argv
