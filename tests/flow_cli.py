@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """leat flow as a user runs it: Ctrl-C, metrics while it runs, the live view, pictures, tests, variables, options."""
 # SPDX-License-Identifier: Apache-2.0
+import fcntl
 import json
 import os
 import pathlib
@@ -84,6 +85,35 @@ def interrupt(threads):
     report(f"{threads} threads: Ctrl-C drains", p.returncode == 0 and b"draining" in err, (p.returncode, err))
     report(f"{threads} threads: windows close and sinks are whole", got.get(first) == '{"k": "a", "n": 2}\n' and got.get("out-2026-01-01T00:00:10Z-2026-01-01T00:00:20Z.json") == '{"k": "b", "n": 1}\n' and len(got) == 3, got)
     report(f"{threads} threads: the metrics are those of the end", {t["name"]: t["rows_in"] for t in json.loads(got["m.json"])["transforms"]}["Out"] == 2, got["m.json"])
+
+
+def interrupt_full_pipe():
+    """Every whole line that was taken from a pipe comes out."""
+    clean()
+    text = "pipeline:\n  type: composite\n  transforms:\n"
+    text += '    - {type: ReadFromText, name: Read, config: {path: "-"}}\n    - {type: WriteToText, name: File, input: Read, config: {path: file.txt}}\n'
+    read, write = os.pipe()
+    fcntl.fcntl(read, fcntl.F_SETPIPE_SZ, 1 << 20)
+    os.set_blocking(write, False)
+    p = start(text, "--threads", "1", stdin=read)
+    sent, lines, end = 0, b"".join(b"line number %06d\n" % i for i in range(1000)), time.time() + 0.5
+    while time.time() < end:
+        try:
+            sent += os.write(write, lines[sent % len(lines) :])
+        except BlockingIOError:
+            pass
+    p.send_signal(signal.SIGINT)
+    p.wait(timeout=20)
+    os.set_blocking(read, False)
+    left = 0
+    try:
+        while more := os.read(read, 1 << 20):
+            left += len(more)
+    except BlockingIOError:
+        pass
+    rows = files().get("file.txt", "").count("\n")
+    report("Ctrl-C: no whole line that was read is lost", p.returncode == 0 and rows > 1000 and rows == (sent - left) // 19, (p.returncode, rows, (sent - left) / 19))
+    os.close(read), os.close(write)
 
 
 def interrupt_twice():
@@ -324,6 +354,7 @@ def main():
         scratch = pathlib.Path(tmp)
         interrupt("1")
         interrupt("2")
+        interrupt_full_pipe()
         interrupt_twice()
         metrics()
         views()

@@ -292,6 +292,7 @@ def groups():
     refused("Sort: by what is not there", chain(PEOPLE, "{type: Sort, config: {by: agee desc}}"), "no field 'agee'; did you mean 'age'?")
     refused("Combine: settings of a function that has none", chain(PEOPLE, "{type: Combine, config: {combine: {n: {value: age, fn: {type: sum, config: {n: 3}}}}}}"), "sum has no settings")
     refused("Combine: quantiles of texts", chain(PEOPLE, "{type: Combine, config: {combine: {n: {value: name, fn: {type: quantiles, config: {n: 3}}}}}}"), "no quantiles of string")
+    refused("Combine: python", chain(PEOPLE, "{type: Combine, config: {language: python, combine: {n: count}}}"), "language: python cannot be run here")
     refused("Combine: falling fractions", chain(PEOPLE, "{type: Combine, config: {combine: {n: {value: age, fn: {type: quantiles, config: {fractions: [0.5, 0.1]}}}}}}"), "expected fractions of 0 to 1, rising")
 
     def join(config, more="{A: A, B: B}"):

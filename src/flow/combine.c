@@ -9,6 +9,7 @@
 #include "flow/combine_impl.h"
 #include "flow/combine_rows.h"
 #include "flow/row_bytes.h"
+#include "flow/row_expr.h"
 
 #include <string.h>
 
@@ -257,13 +258,15 @@ static leat_status combine_apply(leat_flow *flow, leat_flow_transform *t, leat_e
   plan *p = t->plan = leat_arena_alloc(&flow->arena, sizeof *p);
   const leat_yaml_node *combine = t->config ? leat_yaml_get(t->config, "combine") : NULL;
   leat_flow_field *fields;
+  leat_flow_language language;
   if (!p) return leat__oom(err, sizeof *p);
+  leat_status status = leat_flow_language_read(t, &language, err);
+  if (status) return status;
   if (!combine || combine->kind != LEAT_YAML_MAPPING || !combine->count || combine->count > MOST)
     return leat_flow_fail(t, combine, err,
                           "expected combine: {RESULT: {value: FIELD, fn: FUNCTION}, ...}, 1 to %d",
                           MOST);
-  leat_status status =
-      leat_flow_grouping_read(flow, t, (int)combine->count, &p->grouping, &fields, err);
+  status = leat_flow_grouping_read(flow, t, (int)combine->count, &p->grouping, &fields, err);
   if (!status) status = read_parts(flow, t, p, combine, fields, err);
   return status ? status : finish(flow, t, p, err);
 }

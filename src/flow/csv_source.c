@@ -580,7 +580,13 @@ static void csv_free(leat_flow_op *op) {
   leat__free(s);
 }
 
-static const leat_flow_op_class csv_class = {.read = csv_read, .free = csv_free};
+static bool csv_holds(const leat_flow_op *op) {
+  const csv_op *s = (const csv_op *)op;
+  return s->at < s->end || leat_flow_lines_hold(s->lines);
+}
+
+static const leat_flow_op_class csv_class = {
+    .read = csv_read, .holds = csv_holds, .free = csv_free};
 
 static leat_status csv_start(const leat_flow_transform *t, leat_flow_worker *worker,
                              leat_flow_op **out, leat_error *err) {

@@ -392,7 +392,13 @@ static void json_free(leat_flow_op *op) {
   leat__free(s);
 }
 
-static const leat_flow_op_class json_class = {.read = json_read, .free = json_free};
+static bool json_holds(const leat_flow_op *op) {
+  const json_op *s = (const json_op *)op;
+  return s->at < s->end || leat_flow_lines_hold(s->lines);
+}
+
+static const leat_flow_op_class json_class = {
+    .read = json_read, .holds = json_holds, .free = json_free};
 
 static leat_status json_start(const leat_flow_transform *t, leat_flow_worker *worker,
                               leat_flow_op **out, leat_error *err) {

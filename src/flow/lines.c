@@ -317,6 +317,11 @@ leat_status leat_flow_lines_next(leat_flow_lines *l, leat_flow_piece *piece, boo
   return next_stream(l, piece, err);
 }
 
+bool leat_flow_lines_hold(const leat_flow_lines *l) {
+  const leat_reader *r = &l->reader;
+  return l->reading && r->end > r->at && memchr(r->buffer + r->at, '\n', r->end - r->at);
+}
+
 leat_status leat_flow_lines_new(leat_flow_lines **out, leat_flow_files *files, int worker,
                                 int workers, leat_error *err) {
   leat_flow_lines *l = leat__calloc(1, sizeof *l);

@@ -32,6 +32,8 @@ const char *leat_flow_files_path(const leat_flow_files *files, int index);
 
 leat_status leat_flow_lines_new(leat_flow_lines **out, leat_flow_files *files, int worker,
                                 int workers, leat_error *err);
+// Whether whole lines were read, from what cannot be read again, that are in no piece yet.
+bool leat_flow_lines_hold(const leat_flow_lines *lines);
 void leat_flow_lines_free(leat_flow_lines *lines);  // NULL allowed
 // The next piece, valid until the call after; about 256 KB, more where one line is longer (up to
 // 64 MB: RESOURCE_EXHAUSTED). *ended: there is none. An empty one: ask again.

@@ -26,6 +26,9 @@ typedef struct leat_flow_op_class {
   // Sources: reads up to a bundle and gives it out; *watermark: no earlier row is to come;
   // LEAT_FLOW_TIME_MAX: the end. *wait_ms: nothing is to be had before (0: ask again at once).
   leat_status (*read)(leat_flow_op *op, int64_t *watermark, int64_t *wait_ms, leat_error *err);
+  // Whether a source has something that it took in and has not given out: that is still read when
+  // the flow is drained. NULL: never.
+  bool (*holds)(const leat_flow_op *op);
   leat_status (*finish)(leat_flow_op *op, leat_error *err);  // a sink makes its files whole
   // Lifting: where rows would be exchanged, they go to `lift` instead, in the worker that has them.
   // What it makes of them it sends on by leat_flow_send, when `lifted` says how far this worker's

@@ -305,7 +305,8 @@ static void note_mark(const state *s, leat_flow_op *op, int64_t mark) {
 static leat_status read_source(state *s, source *from, bool *any, leat_error *err) {
   leat_flow_op *op = from->op;
   if (op->output_watermark == LEAT_FLOW_TIME_MAX) return LEAT_OK;
-  if (__atomic_load_n(&s->worker.flow->draining, __ATOMIC_RELAXED)) {
+  bool draining = __atomic_load_n(&s->worker.flow->draining, __ATOMIC_RELAXED);
+  if (draining && !(op->class->holds && op->class->holds(op))) {
     set_output(op, LEAT_FLOW_TIME_MAX);
     return *any = true, LEAT_OK;
   }
