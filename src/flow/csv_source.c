@@ -52,7 +52,7 @@ static leat_str take_field(const char **at, const char *end, char delimiter, lea
     }
     if (p < end) p++;
     while (p < end && *p != delimiter) leat_buf_char(scratch, *p++);
-    out = (leat_str){scratch->ptr + start, scratch->len - start};
+    out = (leat_str){scratch->ptr ? scratch->ptr + start : "", scratch->len - start};
   } else {
     while (p < end && *p != delimiter) p++;
     out = (leat_str){*at, (size_t)(p - *at)};
