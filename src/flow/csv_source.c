@@ -52,7 +52,7 @@ static leat_str take_field(const char **at, const char *end, char delimiter, lea
     }
     if (p < end) p++;
     while (p < end && *p != delimiter) leat_buf_char(scratch, *p++);
-    out = (leat_str){scratch->ptr + start, scratch->len - start};
+    out = (leat_str){scratch->ptr ? scratch->ptr + start : "", scratch->len - start};
   } else {
     while (p < end && *p != delimiter) p++;
     out = (leat_str){*at, (size_t)(p - *at)};
@@ -423,7 +423,7 @@ static inline const char *plain_line(filling *f, scan *s, const char *p, const c
   for (int c = 0; c < f->p->columns; c++) {
     const char *stop = scan_next(s, end);
     if (*stop != (c + 1 < f->p->columns ? s->delimiter : '\n') || *p == '"' ||
-        (c + 1 == f->p->columns && stop[-1] == '\r'))
+        (c + 1 == f->p->columns && stop > p && stop[-1] == '\r'))
       return NULL;
     int field = f->p->column_field[c];
     if (field >= 0 && !plain_field(f, &f->to[field], p, (size_t)(stop - p))) return NULL;

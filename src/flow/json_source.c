@@ -90,6 +90,8 @@ static leat_status look(leat_json *json, leat_json_event event, leat_flow_draft 
                           LEAT_STR_ARG(d->name), leat_flow_type_name(type),
                           leat_flow_type_name((leat_flow_type)d->type));
   leat_status status = LEAT_OK;
+  if (type == LEAT_FLOW_TYPE_LIST && !leat_flow_draft_part(d, (leat_str){0}))
+    return leat__oom(err, 1);  // its items have a type, even where there are none
   if (type == LEAT_FLOW_TYPE_LIST || type == LEAT_FLOW_TYPE_ROW)
     status = look_inside(json, type == LEAT_FLOW_TYPE_LIST, d, arena, err);
   if (type == LEAT_FLOW_TYPE_ROW) leat_flow_draft_end(d);
