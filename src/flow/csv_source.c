@@ -559,6 +559,7 @@ static leat_status csv_read(leat_flow_op *op, int64_t *watermark, int64_t *wait_
   bool ended = false;
   leat_flow_batch *batch = NULL;
   leat_status status = s->at < s->end ? LEAT_OK : next_piece(s, &ended, err);
+  op->waits_for = leat_flow_lines_waits_for(s->lines);
   if (s->piece.waits) *wait_ms = LEAT_FLOW_PIPE_WAIT_MS;
   if (!status && s->at < s->end) status = fill(s, &batch, err);
   if (!status && batch) status = leat_flow_emit(op, 0, batch, err);

@@ -370,6 +370,7 @@ static leat_status json_read(leat_flow_op *op, int64_t *watermark, int64_t *wait
   const plan *p = op->transform->plan;
   bool ended = false;
   leat_status status = s->at < s->end ? LEAT_OK : next_piece(s, &ended, err);
+  op->waits_for = leat_flow_lines_waits_for(s->lines);
   if (s->piece.waits) *wait_ms = LEAT_FLOW_PIPE_WAIT_MS;
   while (!status && s->at < s->end && leat_flow_rows_count(s->rows) < LEAT_FLOW_BATCH_ROWS)
     status = one_row(s, err);

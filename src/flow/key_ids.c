@@ -85,20 +85,24 @@ static inline bool is_full(const leat_flow_keys *k) {
   return k->size <= SMALL ? k->used * 2 >= k->size : k->used * 4 >= k->size * 3;
 }
 
+// A key that is not there, from where it was looked for last.
+static bool add_new(leat_flow_keys *k, size_t at, size_t h, const uint64_t words[2], leat_str bytes,
+                    int32_t *id) {
+  if (!is_full(k)) return add(k, at, words, bytes, id);
+  if (!grow(k)) return false;
+  for (at = h & (k->size - 1); k->slots[at].len != FREE;) at = (at + 1) & (k->size - 1);
+  return add(k, at, words, bytes, id);
+}
+
 static inline bool find(leat_flow_keys *k, size_t h, const uint64_t words[2], leat_str bytes,
                         int32_t *id) {
   for (size_t at = h & (k->size - 1);; at = (at + 1) & (k->size - 1)) {
     const leat_flow_key_slot *slot = &k->slots[at];
-    uint64_t other = (slot->words[0] ^ words[0]) | (slot->words[1] ^ words[1]) |
-                     (slot->len ^ (uint32_t)bytes.len);
-    if (!other) {
-      *id = (int32_t)slot->id;
-      if (bytes.len <= 16 || !memcmp(k->keys.at[*id].more, bytes.ptr, bytes.len)) return true;
-    }
-    if (slot->len != FREE) continue;
-    if (!is_full(k)) return add(k, at, words, bytes, id);
-    if (!grow(k)) return false;
-    at = h - 1;  // from its new home
+    if (slot->len == FREE) return add_new(k, at, h, words, bytes, id);
+    if (slot->words[0] != words[0] || slot->words[1] != words[1] || slot->len != bytes.len)
+      continue;
+    *id = (int32_t)slot->id;
+    if (bytes.len <= 16 || !memcmp(k->keys.at[*id].more, bytes.ptr, bytes.len)) return true;
   }
 }
 

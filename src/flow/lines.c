@@ -317,6 +317,8 @@ leat_status leat_flow_lines_next(leat_flow_lines *l, leat_flow_piece *piece, boo
   return next_stream(l, piece, err);
 }
 
+int leat_flow_lines_waits_for(const leat_flow_lines *l) { return l->reading ? l->reader.fd : 0; }
+
 bool leat_flow_lines_hold(const leat_flow_lines *l) {
   const leat_reader *r = &l->reader;
   return l->reading && r->end > r->at && memchr(r->buffer + r->at, '\n', r->end - r->at);

@@ -32,6 +32,8 @@ const char *leat_flow_files_path(const leat_flow_files *files, int index);
 
 leat_status leat_flow_lines_new(leat_flow_lines **out, leat_flow_files *files, int worker,
                                 int workers, leat_error *err);
+// The descriptor that a piece which waits is about; 0 before anything was read.
+int leat_flow_lines_waits_for(const leat_flow_lines *lines);
 // Whether whole lines were read, from what cannot be read again, that are in no piece yet.
 bool leat_flow_lines_hold(const leat_flow_lines *lines);
 void leat_flow_lines_free(leat_flow_lines *lines);  // NULL allowed

@@ -59,6 +59,7 @@ struct leat_flow_op {  // the first member of each kind of op
   leat_flow_counts counts;
   leat_dofn_count *user_counts;  // of a DoFn, one a metric that it declares; NULL: none
   bool lifts;
+  int waits_for;  // of a source that gave a wait_ms: the descriptor that it is about; 0: only time
 };
 
 struct leat_flow_worker {

@@ -10,6 +10,7 @@
 #include "flow/exchange.h"
 #include "flow/op.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -355,18 +356,30 @@ static void show_progress(state *s) {
   o->progress(o->context, s->worker.flow);
 }
 
+// Whether what a source waits for can be read; after at most so long where it is all there is.
+static bool is_ready(const leat_flow_op *op, int64_t ms) {
+  struct pollfd p = {.fd = op->waits_for, .events = POLLIN};
+  return poll(&p, 1, (int)ms) != 0;
+}
+
 static void rest(state *s) {
   int64_t most = IDLE_MS, now = leat_clock_ns();
+  source *piped = NULL;
   for (size_t i = 0; i < s->sources.count; i++) {
-    const source *from = &s->sources.at[i];
+    source *from = &s->sources.at[i];
     int64_t ms = (from->wake - now + 999999) / 1000000;
-    if (from->op->output_watermark < LEAT_FLOW_TIME_MAX && from->wake && ms < most) most = ms;
+    if (from->op->output_watermark == LEAT_FLOW_TIME_MAX || !from->wake) continue;
+    if (ms < most) most = ms;
+    if (from->op->waits_for) piped = from;
   }
   if (most <= 0) return;
-  if (s->worker.run->exchange)
-    leat_flow_exchange_wait(s->worker.run->exchange, s->worker.index, most);
-  else
+  leat_flow_exchange *x = s->worker.run->exchange;
+  if (piped && x && most > 1) most = 1;
+  if (x)
+    leat_flow_exchange_wait(x, s->worker.index, most);
+  else if (!piped)
     usleep((useconds_t)most * 1000);
+  if (piped && is_ready(piped->op, x ? 0 : most)) piped->wake = 0;
 }
 
 static leat_status work(state *s, leat_error *err) {
