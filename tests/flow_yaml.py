@@ -265,6 +265,33 @@ def databases():
     refused("two WriteToSqlite of one file", TREE + "".join(f"    - {{type: WriteToSqlite, name: {n}, input: In, config: {{path: two.db, table: {n}}}}}\n" for n in "AB"), "'A' writes to that file already")
 
 
+def arriving():
+    """Files are renamed to where they are looked for while the flow runs; each is read once, by one thread, and windows close meanwhile."""
+    with tempfile.TemporaryDirectory() as name:
+        tmp = pathlib.Path(name)
+        read = f"{{type: ReadFromCsv, config: {{path: '{tmp}/in-*.csv', schema: {{t: int64, k: string}}, timestamp: {{field: t, unit: s}}, watch: {{every: 50ms}}}}}}"
+        text = chain(read, "{type: Combine, windowing: {type: fixed, size: 10s}, config: {group_by: k, combine: {n: count}}}", f"{{type: WriteToJson, config: {{path: {tmp}/out.json}}}}")
+        (tmp / "p.yaml").write_text(text)
+        flow = subprocess.Popen([LEAT, "flow", "run", tmp / "p.yaml", "--quiet", "--threads", "2"], stderr=subprocess.PIPE, text=True)
+        for i in (1, 2, 3):
+            time.sleep(0.2)
+            (tmp / ".new").write_text(f"t,k\n{i}1,a\n{i}2,a\n{i}3,b\n")
+            (tmp / ".new").rename(tmp / f"in-{i}.csv")
+        end = time.monotonic() + 20
+        while len(list(tmp.glob("out-*"))) < 2 and time.monotonic() < end:
+            time.sleep(0.02)
+        early = len(list(tmp.glob("out-*")))
+        flow.send_signal(signal.SIGINT)
+        _, err = flow.communicate(timeout=20)
+        found = [sorted(f.read_text().splitlines()) for f in sorted(tmp.glob("out-*"))]
+        report("files that keep arriving, until Ctrl-C", flow.returncode == 0 and early == 2 and found == [['{"k": "a", "n": 2}', '{"k": "b", "n": 1}']] * 3, f"{early} {found} {err}")
+        (tmp / "in.jsonl").write_text('{"a": 1}\n{"a": 2}\n')
+        holds("no new file for so long: the end", f"{{type: ReadFromJson, config: {{path: {tmp}/in.jsonl, watch: {{every: 20ms, until: 100ms}}}}}}", expect=[{"a": 1}, {"a": 2}])
+        refused("arriving files: not there yet, and no schema", chain(f"{{type: ReadFromCsv, config: {{path: '{tmp}/no-*.csv', watch: 1s}}}}"), "no file is there yet: say schema")
+        refused("arriving files: what is no duration", chain(f"{{type: ReadFromText, config: {{path: {tmp}/in.jsonl, watch: {{every: 0s}}}}}}"), "a millisecond or more")
+        refused("arriving files: another setting", chain(f"{{type: ReadFromText, config: {{path: {tmp}/in.jsonl, watch: {{evry: 1s}}}}}}"), "expected watch: {every: 1s, until: 1m}")
+
+
 def files():
     rows = "{type: TestStream, config: {schema: '{t: int64, v: int64}', events: [{elements: [{at: 1000, row: {t: 1, v: 1}}, {at: 12000, row: {t: 12, v: 2}}]}, {watermark: 11000}, {elements: [{at: 2000, row: {t: 2, v: 3}}, {at: 13000, row: {t: 13, v: 4}}]}]}}"
     with tempfile.TemporaryDirectory() as tmp:
@@ -330,6 +357,7 @@ with tempfile.TemporaryDirectory() as scratch:
     times()
     groups()
     files()
+    arriving()
     jsons()
     records()
     sequences()

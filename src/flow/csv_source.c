@@ -127,6 +127,8 @@ static leat_status sniff(leat_flow *flow, const leat_flow_transform *t, plan *p,
   leat_flow_lines *lines = NULL;
   leat_flow_piece piece = {.text = LEAT_STR("")};
   bool ended = false, any[COLUMNS] = {false};
+  if (!leat_flow_files_count(p->files))
+    return leat_flow_fail(t, NULL, err, "no file is there yet: say schema: {FIELD: TYPE, ...}");
   if (!strcmp(path, "-"))
     return leat_flow_fail(t, NULL, err, "standard input wants a schema: {FIELD: TYPE, ...}");
   leat_status status = leat_flow_lines_new(&lines, p->files, 0, 1, err);
@@ -196,7 +198,8 @@ static leat_status read_schema(leat_flow *flow, const leat_flow_transform *t, pl
   p->column_field = column_field;
   if (node && (node->kind != LEAT_YAML_MAPPING || node->count > COLUMNS))
     return leat_flow_fail(t, node, err, "expected schema: {FIELD: TYPE, ...}");
-  p->in_order = node && (!p->header || !strcmp(leat_flow_files_path(p->files, 0), "-"));
+  bool unseen = !leat_flow_files_count(p->files) || !strcmp(leat_flow_files_path(p->files, 0), "-");
+  p->in_order = node && (!p->header || unseen);
   if (!p->in_order) status = sniff(flow, t, p, found, err);
   if (status) return status;
   if (p->in_order) p->columns = (int)node->count;
@@ -232,7 +235,8 @@ static leat_status csv_apply(leat_flow *flow, leat_flow_transform *t, leat_error
   if (!status) status = read_schema(flow, t, p, err);
   if (!status) status = leat_flow_times_read(t, p->schema, &p->times, err);
   if (status) return status;
-  return leat_flow_source_outputs(flow, t, p->schema, true, &p->error_schema, err);
+  return leat_flow_source_outputs(flow, t, p->schema, !leat_flow_files_watched(p->files),
+                                  &p->error_schema, err);
 }
 
 static const leat_flow_field text_fields[] = {{.name = {"line", 4}, .type = LEAT_FLOW_TYPE_STRING}};
@@ -248,7 +252,8 @@ static leat_status text_apply(leat_flow *flow, leat_flow_transform *t, leat_erro
   p->columns = 1;
   p->column_field = first;
   p->times.field = -1;
-  return leat_flow_source_outputs(flow, t, p->schema, true, &p->error_schema, err);
+  return leat_flow_source_outputs(flow, t, p->schema, !leat_flow_files_watched(p->files),
+                                  &p->error_schema, err);
 }
 
 static void csv_stop(leat_flow_transform *t) {
@@ -532,7 +537,7 @@ static leat_status check_header(csv_op *s, leat_str line, leat_error *err) {
       return leat_error_set(err, LEAT_INVALID_ARGUMENT,
                             "%s: column %d is named '" LEAT_STR_FMT
                             "', the schema's field %d '" LEAT_STR_FMT
-                            "'; of standard input they are the same, in order (or "
+                            "'; where the file is not there before they are the same, in order (or "
                             "say header: false)",
                             leat_flow_files_path(p->files, s->piece.file), c + 1,
                             LEAT_STR_ARG(name), c + 1, LEAT_STR_ARG(want));
@@ -602,8 +607,8 @@ static leat_status csv_start(const leat_flow_transform *t, leat_flow_worker *wor
   return leat_flow_lines_new(&s->lines, p->files, worker->index, worker->count, err);
 }
 
-static const char *const csv_fields[] = {"path",      "schema",         "delimiter", "header",
-                                         "timestamp", "error_handling", NULL};
+static const char *const csv_fields[] = {"path",      "schema", "delimiter",      "header",
+                                         "timestamp", "watch",  "error_handling", NULL};
 const leat_flow_class leat_flow_read_from_csv = {.type = "ReadFromCsv",
                                                  .urn = "leat:transform:read_from_csv:v1",
                                                  .help = "Rows of CSV files",
@@ -613,7 +618,7 @@ const leat_flow_class leat_flow_read_from_csv = {.type = "ReadFromCsv",
                                                  .stop = csv_stop,
                                                  .splits = true};
 
-static const char *const lines_fields[] = {"path", "error_handling", NULL};
+static const char *const lines_fields[] = {"path", "watch", "error_handling", NULL};
 const leat_flow_class leat_flow_read_from_text = {.type = "ReadFromText",
                                                   .urn = "leat:transform:read_from_text:v1",
                                                   .help = "Lines of text files, as a field `line`",

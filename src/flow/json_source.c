@@ -106,6 +106,8 @@ static leat_status sniff(leat_flow *flow, const leat_flow_transform *t, const pl
   leat_flow_piece piece = {.text = LEAT_STR("")};
   leat_flow_draft all = {.type = -1};
   bool ended = false;
+  if (!leat_flow_files_count(p->files))
+    return leat_flow_fail(t, NULL, err, "no file is there yet: say schema: {FIELD: TYPE, ...}");
   if (!strcmp(path, "-"))
     return leat_flow_fail(t, NULL, err, "standard input wants a schema: {FIELD: TYPE, ...}");
   leat_status status = leat_flow_lines_new(&lines, p->files, 0, 1, err);
@@ -153,7 +155,8 @@ static leat_status json_apply(leat_flow *flow, leat_flow_transform *t, leat_erro
       node ? leat_flow_source_schema(flow, t, node, schema, err) : sniff(flow, t, p, schema, err);
   if (!status) status = leat_flow_times_read(t, schema, &p->times, err);
   if (status) return status;
-  return leat_flow_source_outputs(flow, t, schema, true, &p->error_schema, err);
+  return leat_flow_source_outputs(flow, t, schema, !leat_flow_files_watched(p->files),
+                                  &p->error_schema, err);
 }
 
 static void json_stop(leat_flow_transform *t) {
@@ -416,7 +419,8 @@ static leat_status json_start(const leat_flow_transform *t, leat_flow_worker *wo
   return leat_flow_lines_new(&s->lines, p->files, worker->index, worker->count, err);
 }
 
-static const char *const json_fields[] = {"path", "schema", "timestamp", "error_handling", NULL};
+static const char *const json_fields[] = {"path",  "schema",         "timestamp",
+                                          "watch", "error_handling", NULL};
 const leat_flow_class leat_flow_read_from_json = {.type = "ReadFromJson",
                                                   .urn = "leat:transform:read_from_json:v1",
                                                   .help = "Rows of files of JSON lines",

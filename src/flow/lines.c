@@ -6,6 +6,7 @@
 //                          at              end
 #include "flow/lines.h"
 
+#include "base/clock.h"
 #include "base/vec.h"
 #include "formats/reader.h"
 
@@ -29,6 +30,8 @@ struct leat_flow_files {
   leat_paths paths;
   file *files;
   bool quoted;
+  const char *pattern;         // the caller's
+  int64_t every_ms, until_ms;  // of files that keep arriving; 0: they do not
 };
 
 struct leat_flow_lines {
@@ -44,6 +47,7 @@ struct leat_flow_lines {
   bool first;
   leat_reader reader;  // of what is not plain
   bool reading;
+  int64_t look_ns, new_ns;  // when new files are looked for next; when one was there last
 };
 
 // --- Files --------------------------------------------------------------------------------------
@@ -74,6 +78,7 @@ leat_status leat_flow_files_new(leat_flow_files **out, const char *pattern, bool
   *out = files;
   if (!files) return leat__oom(err, sizeof *files);
   files->quoted = quoted;
+  files->pattern = pattern;
   leat_status status = LEAT_OK;
   if (strcmp(pattern, "-") == 0) {
     char *name = leat__calloc(2, 1);
@@ -103,7 +108,57 @@ void leat_flow_files_free(leat_flow_files *files) {
 
 int leat_flow_files_count(const leat_flow_files *files) { return (int)files->paths.count; }
 const char *leat_flow_files_path(const leat_flow_files *files, int index) {
-  return files->paths.at[index];
+  return (size_t)index < files->paths.count ? files->paths.at[index] : files->pattern;
+}
+
+// --- Files that keep arriving -------------------------------------------------------------------
+void leat_flow_files_watch(leat_flow_files *files, int64_t every_ms, int64_t until_ms) {
+  files->every_ms = every_ms;
+  files->until_ms = until_ms;
+  for (size_t i = 0; files->files && i < files->paths.count; i++) files->files[i].plain = false;
+}
+
+bool leat_flow_files_watched(const leat_flow_files *files) { return files->every_ms > 0; }
+
+static bool is_known(const leat_flow_files *files, const char *path) {
+  for (size_t i = 0; i < files->paths.count; i++)
+    if (!strcmp(files->paths.at[i], path)) return true;
+  return false;
+}
+
+// Adds the files that are new, in order of their names.
+static leat_status add_new(leat_flow_files *files, leat_error *err) {
+  leat_paths now = {0};
+  leat_status status = leat_glob(files->pattern, &now, err);
+  if (status == LEAT_NOT_FOUND) status = LEAT_OK;
+  for (size_t i = 0; !status && i < now.count; i++) {
+    if (is_known(files, now.at[i])) continue;
+    file *more = leat__realloc(files->files, (files->paths.count + 1) * sizeof *more);
+    if (more) files->files = more;
+    if (!more || !leat_vec_push(&files->paths, now.at[i])) {
+      status = leat__oom(err, sizeof *more);
+    } else {
+      more[files->paths.count - 1] = (file){.path = now.at[i]};
+      now.at[i] = NULL;
+    }
+  }
+  return leat_paths_deinit(&now), status;
+}
+
+static leat_status wait_for_files(leat_flow_lines *l, leat_flow_piece *piece, bool *ended,
+                                  leat_error *err) {
+  leat_flow_files *files = l->files;
+  int64_t now = leat_clock_ns();
+  if (!l->new_ns) l->new_ns = now;
+  piece->waits = now < l->look_ns;
+  if (piece->waits) return LEAT_OK;
+  leat_status status = add_new(files, err);
+  l->look_ns = now + files->every_ms * 1000000;
+  if (l->file < leat_flow_files_count(files))
+    l->new_ns = now;
+  else
+    *ended = files->until_ms && now - l->new_ns >= files->until_ms * 1000000;
+  return status;
 }
 
 // --- Blocks -------------------------------------------------------------------------------------
@@ -310,8 +365,11 @@ static leat_status next_stream(leat_flow_lines *l, leat_flow_piece *piece, leat_
 leat_status leat_flow_lines_next(leat_flow_lines *l, leat_flow_piece *piece, bool *ended,
                                  leat_error *err) {
   *piece = (leat_flow_piece){.text = LEAT_STR(""), .file = l->file};
-  *ended = l->file >= leat_flow_files_count(l->files);
-  if (*ended) return LEAT_OK;
+  bool watched = leat_flow_files_watched(l->files);
+  if (watched && l->worker) return *ended = true, LEAT_OK;
+  bool none = l->file >= leat_flow_files_count(l->files);
+  *ended = none && !watched;
+  if (none) return watched ? wait_for_files(l, piece, ended, err) : LEAT_OK;
   if (current(l)->plain) return next_plain(l, piece, err);
   if (l->worker) return l->file++, LEAT_OK;
   return next_stream(l, piece, err);

@@ -26,9 +26,15 @@ typedef struct leat_flow_piece {
 // `pattern` names at least one file. quotes: line ends between them do not count.
 leat_status leat_flow_files_new(leat_flow_files **out, const char *pattern, bool quotes,
                                 leat_error *err);
+// Files that keep arriving: the pattern is looked at again every so many ms, and what is new is
+// read by the first worker, each file once; it must be there whole (renamed to its name). until_ms:
+// the end, when none has come for so long; 0: there is none. Before any lines are made. NOT_FOUND
+// of leat_flow_files_new then means none yet: `files` is good.
+void leat_flow_files_watch(leat_flow_files *files, int64_t every_ms, int64_t until_ms);
+bool leat_flow_files_watched(const leat_flow_files *files);
 void leat_flow_files_free(leat_flow_files *files);  // NULL allowed
 int leat_flow_files_count(const leat_flow_files *files);
-const char *leat_flow_files_path(const leat_flow_files *files, int index);
+const char *leat_flow_files_path(const leat_flow_files *files, int index);  // else the pattern
 
 leat_status leat_flow_lines_new(leat_flow_lines **out, leat_flow_files *files, int worker,
                                 int workers, leat_error *err);

@@ -19,13 +19,32 @@ leat_status leat_flow_source_path(leat_flow *flow, const leat_flow_transform *t,
   return *out ? LEAT_OK : leat__oom(err, path->text.len);
 }
 
+// {every: 1s, until: 1m}, or the first alone.
+static leat_status read_watch(const leat_flow_transform *t, const leat_yaml_node *node,
+                              leat_flow_files *files, leat_error *err) {
+  bool map = node->kind == LEAT_YAML_MAPPING;
+  const leat_yaml_node *every = map ? leat_yaml_get(node, "every") : node,
+                       *until = map ? leat_yaml_get(node, "until") : NULL;
+  int64_t every_ms = 0, until_ms = 0;
+  if (!every || (map && node->count != 1 + (until != NULL)))
+    return leat_flow_fail(t, node, err, "expected watch: {every: 1s, until: 1m}");
+  leat_status status = leat_flow_duration(t, every, &every_ms, err);
+  if (!status && until) status = leat_flow_duration(t, until, &until_ms, err);
+  if (status) return status;
+  if (every_ms < 1 || until_ms < 0)
+    return leat_flow_fail(t, node, err, "expected durations of a millisecond or more");
+  return leat_flow_files_watch(files, every_ms, until_ms), LEAT_OK;
+}
+
 leat_status leat_flow_source_files(leat_flow *flow, const leat_flow_transform *t, bool quotes,
                                    leat_flow_files **out, leat_error *err) {
   const char *pattern;
   leat_error why = {0};
   leat_status status = leat_flow_source_path(flow, t, &pattern, err);
   if (status) return status;
+  const leat_yaml_node *watch = leat_yaml_get(t->config, "watch");
   status = leat_flow_files_new(out, pattern, quotes, &why);
+  if (watch && (!status || status == LEAT_NOT_FOUND)) return read_watch(t, watch, *out, err);
   if (!status) return LEAT_OK;
   leat_flow_fail(t, leat_yaml_get(t->config, "path"), err, "%s", why.message);
   if (err) err->status = status;
