@@ -351,8 +351,9 @@ static leat_status read_path(leat_flow *flow, leat_flow_transform *t, plan **out
   if (!p->path) return leat__oom(err, path->text.len);
   for (size_t i = 0; i < flow->transforms.count; i++) {
     const leat_flow_transform *other = flow->transforms.at[i];
-    bool same = other != t && other->class->start == t->class->start && !is_stdout(p) &&
-                !strcmp(((const plan *)other->plan)->path, p->path);
+    const plan *theirs = other->class->start == t->class->start ? other->plan : NULL;
+    bool same = other != t && theirs && theirs->path && !is_stdout(p) &&
+                !strcmp(theirs->path, p->path);
     if (same)
       return leat_flow_fail(t, path, err, "'" LEAT_STR_FMT "' writes to that file already",
                             LEAT_STR_ARG(other->name));

@@ -124,6 +124,19 @@ static void what_is_wrong_is_named(void) {
         "retracting panes are not there");
 }
 
+// A sink that was refused is there without a path; others are compared with it.
+static void a_refused_sink_is_passed_over(void) {
+  leat_error err = {0};
+  leat_flow *flow;
+  CHECK_OK(leat_flow_new(&flow, &err));
+  leat_flow_pcollection in = apply(flow, "Rows", "Create", rows, NULL);
+  CHECK(leat_flow_apply(flow, "No", "WriteToJson", "{}", &in, 1, NULL, &err));
+  CHECK_OK(leat_flow_apply(flow, "One", "WriteToJson", "{path: x.json}", &in, 1, NULL, &err));
+  CHECK(leat_flow_apply(flow, "Two", "WriteToCsv", "{path: x.json}", &in, 1, NULL, &err));
+  CHECK_MSG(strstr(err.message, "'One' writes to that file already"), "%s", err.message);
+  leat_flow_free(flow);
+}
+
 static void windows_are_read(void) {
   leat_error err = {0};
   leat_flow *flow;
@@ -191,6 +204,7 @@ int main(int argc, char **argv) {
   static const test tests[] = {
       {"rows_are_combined_by_key", rows_are_combined_by_key},
       {"what_is_wrong_is_named", what_is_wrong_is_named},
+      {"a_refused_sink_is_passed_over", a_refused_sink_is_passed_over},
       {"windows_are_read", windows_are_read},
       {"memory_that_ends_is_an_error", memory_that_ends_is_an_error},
   };
