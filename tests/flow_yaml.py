@@ -289,7 +289,8 @@ def arriving():
         holds("no new file for so long: the end", f"{{type: ReadFromJson, config: {{path: {tmp}/in.jsonl, watch: {{every: 20ms, until: 100ms}}}}}}", expect=[{"a": 1}, {"a": 2}])
         refused("arriving files: not there yet, and no schema", chain(f"{{type: ReadFromCsv, config: {{path: '{tmp}/no-*.csv', watch: 1s}}}}"), "no file is there yet: say schema")
         refused("arriving files: what is no duration", chain(f"{{type: ReadFromText, config: {{path: {tmp}/in.jsonl, watch: {{every: 0s}}}}}}"), "a millisecond or more")
-        refused("arriving files: another setting", chain(f"{{type: ReadFromText, config: {{path: {tmp}/in.jsonl, watch: {{evry: 1s}}}}}}"), "expected watch: {every: 1s, until: 1m}")
+        refused("arriving files: another setting", chain(f"{{type: ReadFromText, config: {{path: {tmp}/in.jsonl, watch: {{evry: 1s}}}}}}"), "no setting of watch 'evry'; did you mean 'every'?")
+        refused("arriving files: not of a pipe", chain("{type: ReadFromText, config: {path: '-', watch: 1s}}"), "standard input cannot")
 
 
 def files():

@@ -43,7 +43,7 @@ static leat_status read_fn(const leat_flow_transform *t, const leat_yaml_node *n
   static const char *const known[] = {"type", "config", NULL};
   *config = NULL;
   if (node->kind == LEAT_YAML_MAPPING && leat_yaml_get(node, "type")) {
-    leat_status status = leat_flow_rows_known(t, node, known, err);
+    leat_status status = leat_flow_known(t, node, "setting", known, err);
     if (status) return status;
     *config = leat_yaml_get(node, "config");
     node = leat_yaml_get(node, "type");
@@ -87,7 +87,7 @@ static leat_status read_part(leat_flow *flow, const leat_flow_transform *t,
   static const char *const known[] = {"value", "fn", NULL};
   const leat_yaml_node *fn = node, *value = name, *config;
   if (node->kind == LEAT_YAML_MAPPING) {
-    leat_status status = leat_flow_rows_known(t, node, known, err);
+    leat_status status = leat_flow_known(t, node, "setting", known, err);
     if (status) return status;
     fn = leat_yaml_get(node, "fn");
     value = leat_yaml_get(node, "value");

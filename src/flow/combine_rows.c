@@ -182,20 +182,6 @@ leat_status leat_flow_rows_n(const leat_flow_transform *t, const leat_yaml_node 
                                         : leat_flow_fail(t, n, err, "expected 1 to 2147483647");
 }
 
-leat_status leat_flow_rows_known(const leat_flow_transform *t, const leat_yaml_node *node,
-                                 const char *const *names, leat_error *err) {
-  if (node && node->kind != LEAT_YAML_MAPPING)
-    return leat_flow_fail(t, node, err, "expected a mapping");
-  for (size_t i = 0; node && i < node->count; i++) {
-    int k = 0;
-    while (names[k] && !leat_str_eq(node->keys[i]->text, leat_str_of(names[k]))) k++;
-    if (!names[k])
-      return leat_flow_fail(t, node->keys[i], err, "no setting '" LEAT_STR_FMT "' of this function",
-                            LEAT_STR_ARG(node->keys[i]->text));
-  }
-  return LEAT_OK;
-}
-
 static leat_status config_new(leat_flow *flow, const leat_flow_field *in,
                               leat_flow_rows_config **out, leat_error *err) {
   leat_flow_rows_config *c = *out = leat_arena_alloc(&flow->arena, sizeof *c);
@@ -230,7 +216,7 @@ static leat_status top_configure(leat_flow *flow, const leat_flow_transform *t,
   const leat_yaml_node *smallest = node ? leat_yaml_get(node, "smallest") : NULL;
   bool rising = false;
   int64_t n = 0;
-  leat_status status = leat_flow_rows_known(t, node, known, err);
+  leat_status status = leat_flow_known(t, node, "setting", known, err);
   if (!status) status = leat_flow_rows_n(t, node, "n", &n, err);
   if (!status && smallest) status = leat_yaml_bool(t->yaml, smallest, &rising, err);
   const leat_yaml_node *by = node ? leat_yaml_get(node, "by") : NULL;
@@ -255,7 +241,7 @@ static leat_status sample_configure(leat_flow *flow, const leat_flow_transform *
                                     const leat_yaml_node *node, const leat_flow_field *in,
                                     const void **out, leat_error *err) {
   static const char *const known[] = {"n", "seed", NULL};
-  leat_status status = leat_flow_rows_known(t, node, known, err);
+  leat_status status = leat_flow_known(t, node, "setting", known, err);
   return status ? status : leat_flow_sample_config(flow, t, node, in, out, err);
 }
 

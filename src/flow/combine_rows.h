@@ -16,9 +16,6 @@ typedef struct leat_flow_rows_config {
 // n: 1 or more, of the mapping `node` under `name`.
 leat_status leat_flow_rows_n(const leat_flow_transform *t, const leat_yaml_node *node,
                              const char *name, int64_t *out, leat_error *err);
-// Fails at a key that is none of `names`, which ends with NULL.
-leat_status leat_flow_rows_known(const leat_flow_transform *t, const leat_yaml_node *node,
-                                 const char *const *names, leat_error *err);
 leat_status leat_flow_top_config(leat_flow *flow, const leat_flow_transform *t,
                                  const leat_yaml_node *by, const leat_flow_field *in, bool falling,
                                  int64_t n, const void **out, leat_error *err);

@@ -136,7 +136,7 @@ static leat_status quantiles_configure(leat_flow *flow, const leat_flow_transfor
   const leat_yaml_node *at = node ? leat_yaml_get(node, "fractions") : NULL;
   int64_t n = 0;
   (void)in;
-  leat_status status = leat_flow_rows_known(t, node, known, err);
+  leat_status status = leat_flow_known(t, node, "setting", known, err);
   if (!status && !at) status = leat_flow_rows_n(t, node, "n", &n, err);
   if (status) return status;
   if (at) n = at->kind == LEAT_YAML_SEQUENCE ? (int64_t)at->count : 0;

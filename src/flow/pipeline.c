@@ -139,21 +139,19 @@ const leat_flow_class *leat_flow_class_find(leat_str type) {
 }
 
 // --- Applying -----------------------------------------------------------------------------------
-static leat_status check_config(const leat_flow_transform *t, leat_error *err) {
-  const leat_yaml_node *config = t->config;
-  size_t count = 0;
+leat_status leat_flow_known(const leat_flow_transform *t, const leat_yaml_node *node,
+                            const char *what, const char *const *known, leat_error *err) {
   leat_str names[64];
-  for (; t->class->fields && t->class->fields[count] && count < 64; count++)
-    names[count] = leat_str_of(t->class->fields[count]);
-  if (!config || leat_yaml_is_null(config)) return LEAT_OK;
-  if (config->kind != LEAT_YAML_MAPPING)
-    return leat_flow_fail(t, config, err, "expected a mapping of its fields");
-  for (size_t i = 0; i < config->count; i++) {
-    bool known = false;
-    for (size_t k = 0; k < count; k++) known |= leat_str_eq(names[k], config->keys[i]->text);
-    if (!known)
-      return fail_unknown(t, config->keys[i], "field of its config", config->keys[i]->text, names,
-                          count, err);
+  size_t count = 0;
+  for (; known && known[count] && count < 64; count++) names[count] = leat_str_of(known[count]);
+  if (!node || leat_yaml_is_null(node)) return LEAT_OK;
+  if (node->kind != LEAT_YAML_MAPPING)
+    return leat_flow_fail(t, node, err, "expected a mapping of its fields");
+  for (size_t i = 0; i < node->count; i++) {
+    size_t k = 0;
+    while (k < count && !leat_str_eq(names[k], node->keys[i]->text)) k++;
+    if (k == count)
+      return fail_unknown(t, node->keys[i], what, node->keys[i]->text, names, count, err);
   }
   return LEAT_OK;
 }
@@ -240,7 +238,7 @@ leat_status leat_flow_apply_node(leat_flow *flow, leat_flow_transform *parent, l
   t->yaml = yaml;
   t->config = config;
   status = enter(flow, t, inputs, input_tags, count, err);
-  if (!status) status = check_config(t, err);
+  if (!status) status = leat_flow_known(t, t->config, "field of its config", t->class->fields, err);
   if (!status) status = check_inputs(t, err);
   if (!status) status = class->apply(flow, t, err);
   if (!status) status = hang_on(t, err);

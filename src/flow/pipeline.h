@@ -115,6 +115,10 @@ leat_status leat_flow_field_of(const leat_flow_transform *t, const leat_flow_sch
 // The same, for a name from elsewhere than the config: fails.
 leat_status leat_flow_no_field(const leat_flow_transform *t, const leat_flow_schema *schema,
                                const leat_yaml_node *node, leat_str name, leat_error *err);
+// All keys of a mapping (NULL: none) are among `known`, which ends with NULL; else the error is
+// "no WHAT 'key'" with the nearest one.
+leat_status leat_flow_known(const leat_flow_transform *t, const leat_yaml_node *node,
+                            const char *what, const char *const *known, leat_error *err);
 // "10s", "1.5m", "200ms", "2h", "1d" or a number (seconds), in ms.
 leat_status leat_flow_duration(const leat_flow_transform *t, const leat_yaml_node *node,
                                int64_t *out_ms, leat_error *err);

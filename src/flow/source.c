@@ -8,6 +8,7 @@
 #include "formats/json.h"
 
 #include <math.h>
+#include <string.h>
 
 // --- Config -------------------------------------------------------------------------------------
 leat_status leat_flow_source_path(leat_flow *flow, const leat_flow_transform *t, const char **out,
@@ -22,13 +23,17 @@ leat_status leat_flow_source_path(leat_flow *flow, const leat_flow_transform *t,
 // {every: 1s, until: 1m}, or the first alone.
 static leat_status read_watch(const leat_flow_transform *t, const leat_yaml_node *node,
                               leat_flow_files *files, leat_error *err) {
+  static const char *const known[] = {"every", "until", NULL};
   bool map = node->kind == LEAT_YAML_MAPPING;
   const leat_yaml_node *every = map ? leat_yaml_get(node, "every") : node,
                        *until = map ? leat_yaml_get(node, "until") : NULL;
   int64_t every_ms = 0, until_ms = 0;
-  if (!every || (map && node->count != 1 + (until != NULL)))
-    return leat_flow_fail(t, node, err, "expected watch: {every: 1s, until: 1m}");
-  leat_status status = leat_flow_duration(t, every, &every_ms, err);
+  leat_status status = map ? leat_flow_known(t, node, "setting of watch", known, err) : LEAT_OK;
+  if (status) return status;
+  if (!every) return leat_flow_fail(t, node, err, "expected watch: {every: 1s, until: 1m}");
+  if (leat_flow_files_count(files) && !strcmp(leat_flow_files_path(files, 0), "-"))
+    return leat_flow_fail(t, node, err, "files can be watched, standard input cannot");
+  status = leat_flow_duration(t, every, &every_ms, err);
   if (!status && until) status = leat_flow_duration(t, until, &until_ms, err);
   if (status) return status;
   if (every_ms < 1 || until_ms < 0)
@@ -123,21 +128,18 @@ static leat_status read_unit(const leat_flow_transform *t, const leat_yaml_node 
 
 leat_status leat_flow_times_read(const leat_flow_transform *t, const leat_flow_schema *schema,
                                  leat_flow_times *out, leat_error *err) {
-  static const char *const names[] = {"field", "unit", "out_of_orderness", "idle_timeout"};
+  static const char *const known[] = {"field", "unit", "out_of_orderness", "idle_timeout", NULL};
   const leat_yaml_node *node = t->config ? leat_yaml_get(t->config, "timestamp") : NULL;
   *out = (leat_flow_times){.field = -1, .up = 1, .down = 1};
   if (!node) return LEAT_OK;
   const leat_yaml_node *field =
       node->kind == LEAT_YAML_SCALAR ? node : leat_yaml_get(node, "field");
-  for (size_t i = 0; node->kind == LEAT_YAML_MAPPING && i < node->count; i++) {
-    bool known = false;
-    for (int k = 0; k < 4; k++) known |= leat_str_eq(node->keys[i]->text, leat_str_of(names[k]));
-    if (!known)
-      return leat_flow_fail(t, node->keys[i], err,
-                            "expected field, unit, out_of_orderness or idle_timeout");
-  }
+  leat_status status = node->kind == LEAT_YAML_SCALAR
+                           ? LEAT_OK
+                           : leat_flow_known(t, node, "setting of timestamp", known, err);
+  if (status) return status;
   if (!field) return leat_flow_fail(t, node, err, "timestamp of which field?");
-  leat_status status = leat_flow_field_of(t, schema, field, &out->field, err);
+  status = leat_flow_field_of(t, schema, field, &out->field, err);
   if (status) return status;
   leat_flow_type type = schema->fields[out->field].type;
   if (type != LEAT_FLOW_TYPE_INT64 && type != LEAT_FLOW_TYPE_TIMESTAMP &&

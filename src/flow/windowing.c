@@ -255,15 +255,9 @@ static leat_status window_into_apply(leat_flow *flow, leat_flow_transform *t, le
   const leat_yaml_node *node = t->config ? leat_yaml_get(t->config, "windowing") : NULL;
   if (!node || node->kind != LEAT_YAML_MAPPING)
     return leat_flow_fail(t, node, err, "expected windowing: {type: fixed, size: 10s}");
-  for (size_t i = 0; i < node->count; i++) {
-    bool known = false;
-    for (int k = 0; leat_flow_strategy_fields[k]; k++)
-      known |= leat_str_eq(node->keys[i]->text, leat_str_of(leat_flow_strategy_fields[k]));
-    if (!known)
-      return leat_flow_fail(t, node->keys[i], err, "windowing has no '" LEAT_STR_FMT "'",
-                            LEAT_STR_ARG(node->keys[i]->text));
-  }
-  leat_status status = leat_flow_strategy_read(flow, t, node, &strategy, err);
+  leat_status status =
+      leat_flow_known(t, node, "setting of windowing", leat_flow_strategy_fields, err);
+  if (!status) status = leat_flow_strategy_read(flow, t, node, &strategy, err);
   if (status) return status;
   return leat_flow_add_output(flow, t, LEAT_STR(""), in->schema, strategy, in->bounded, NULL, err);
 }
