@@ -13,7 +13,7 @@
 // goes the long way, field by field.
 #include "flow/op.h"
 #include "flow/scan.h"
-#include "flow/source.h"
+#include "flow/text_op.h"
 #include "formats/date.h"
 #include "formats/number.h"
 
@@ -263,14 +263,8 @@ static void csv_stop(leat_flow_transform *t) {
 
 // --- Batches ------------------------------------------------------------------------------------
 typedef struct csv_op {
-  leat_flow_op op;
-  leat_flow_lines *lines;
-  leat_flow_piece piece;
-  const char *at, *end;  // what is left of it
-  int64_t latest;        // timestamp so far
-  int64_t idle;          // since when the pipe has nothing
+  leat_flow_text_op in;
   leat_buf scratch;
-  leat_flow_rows *errors;
 } csv_op;
 
 typedef struct target {  // a column being filled
@@ -460,13 +454,6 @@ static const char *any_line(csv_op *s, filling *f, leat_str line, char *why, siz
 }
 
 // --- Reading ------------------------------------------------------------------------------------
-static leat_status bad_row(csv_op *s, leat_str line, const char *why, leat_error *err) {
-  const plan *p = s->op.transform->plan;
-  int64_t offset = s->piece.offset + (line.ptr - s->piece.text.ptr);
-  return leat_flow_source_bad(s->errors, leat_flow_files_path(p->files, s->piece.file), offset, why,
-                              line, err);
-}
-
 static void scan_from(scan *s, const char *p, const char *end) {
   s->from = p;
   s->mask = p < end ? leat_flow_find_two(p, s->delimiter, '\n') : 0;
@@ -483,15 +470,15 @@ static void undo(filling *f) {
 
 static leat_status one_row(csv_op *s, filling *f, scan *marks, leat_error *err) {
   char why[200];
-  const char *start = s->at, *next = f->p->text ? NULL : plain_line(f, marks, s->at, s->end),
-             *bad = NULL;
+  const char *start = s->in.at,
+             *next = f->p->text ? NULL : plain_line(f, marks, s->in.at, s->in.end), *bad = NULL;
   leat_str line = {start, next ? (size_t)(next - 1 - start) : 0};
   if (next) {
-    s->at = next;
+    s->in.at = next;
   } else {
     undo(f);  // a plain line that failed has put some
-    line = one_line(&s->at, s->end, !f->p->text);
-    scan_from(marks, s->at, s->end);
+    line = one_line(&s->in.at, s->in.end, !f->p->text);
+    scan_from(marks, s->in.at, s->in.end);
     if (!line.len && !f->p->text) return LEAT_OK;  // empty lines are no rows
     if (f->p->text)
       put_text(f, &f->to[0], line);
@@ -504,21 +491,21 @@ static leat_status one_row(csv_op *s, filling *f, scan *marks, leat_error *err) 
     bad = leat_flow_times_row(&f->p->times, f->to[at].type, &f->batch->columns[at], f->rows, &ts);
   if (bad) {
     undo(f);
-    return bad_row(s, line, bad, err);
+    return leat_flow_text_bad(&s->in, line, bad, err);
   }
   f->batch->timestamps[f->rows++] = ts;
-  if (ts > s->latest) s->latest = ts;
+  if (ts > s->in.latest) s->in.latest = ts;
   return LEAT_OK;
 }
 
 static leat_status fill(csv_op *s, leat_flow_batch **out, leat_error *err) {
-  const plan *p = s->op.transform->plan;
+  const plan *p = s->in.op.transform->plan;
   filling f;
   leat_status status =
-      fill_start(&f, p, (size_t)(s->end - s->at) + 64) ? LEAT_OK : leat__oom(err, 1);
+      fill_start(&f, p, (size_t)(s->in.end - s->in.at) + 64) ? LEAT_OK : leat__oom(err, 1);
   scan marks = {.delimiter = p->delimiter};
-  scan_from(&marks, s->at, s->end);
-  while (!status && s->at < s->end && f.rows < LEAT_FLOW_BATCH_ROWS)
+  scan_from(&marks, s->in.at, s->in.end);
+  while (!status && s->in.at < s->in.end && f.rows < LEAT_FLOW_BATCH_ROWS)
     status = one_row(s, &f, &marks, err);
   if (status) return leat_flow_batch_unref(f.batch), status;
   f.batch->rows = f.rows;
@@ -527,7 +514,7 @@ static leat_status fill(csv_op *s, leat_flow_batch **out, leat_error *err) {
 
 // The first line of what cannot be looked into before: the schema's names, in its order.
 static leat_status check_header(csv_op *s, leat_str line, leat_error *err) {
-  const plan *p = s->op.transform->plan;
+  const plan *p = s->in.op.transform->plan;
   const char *at = line.ptr;
   bool more = true;
   for (int c = 0; c < p->columns; c++) {
@@ -539,60 +526,41 @@ static leat_status check_header(csv_op *s, leat_str line, leat_error *err) {
                             "', the schema's field %d '" LEAT_STR_FMT
                             "'; where the file is not there before they are the same, in order (or "
                             "say header: false)",
-                            leat_flow_files_path(p->files, s->piece.file), c + 1,
+                            leat_flow_files_path(p->files, s->in.piece.file), c + 1,
                             LEAT_STR_ARG(name), c + 1, LEAT_STR_ARG(want));
   }
   return LEAT_OK;
 }
 
 static leat_status next_piece(csv_op *s, bool *ended, leat_error *err) {
-  const plan *p = s->op.transform->plan;
-  leat_status status = leat_flow_lines_next(s->lines, &s->piece, ended, err);
-  if (status) return status;
-  s->at = s->piece.text.ptr;
-  s->end = s->at + s->piece.text.len;
-  if (s->piece.first && s->piece.text.len >= 3 && !memcmp(s->at, "\xEF\xBB\xBF", 3)) s->at += 3;
-  if (!s->piece.first || !p->header || s->at >= s->end) return LEAT_OK;
-  leat_str line = one_line(&s->at, s->end, true);
+  const plan *p = s->in.op.transform->plan;
+  bool started;
+  leat_status status = leat_flow_text_next(&s->in, &started, ended, err);
+  if (status || !started || !p->header || s->in.at >= s->in.end) return status;
+  leat_str line = one_line(&s->in.at, s->in.end, true);
   return p->in_order ? check_header(s, line, err) : LEAT_OK;
 }
 
 static leat_status csv_read(leat_flow_op *op, int64_t *watermark, int64_t *wait_ms,
                             leat_error *err) {
   csv_op *s = (csv_op *)op;
-  const plan *p = op->transform->plan;
-  bool ended = false;
+  bool ended;
   leat_flow_batch *batch = NULL;
-  leat_status status = s->at < s->end ? LEAT_OK : next_piece(s, &ended, err);
-  op->waits_for = leat_flow_lines_waits_for(s->lines);
-  if (s->piece.waits) *wait_ms = LEAT_FLOW_PIPE_WAIT_MS;
-  if (!status && s->at < s->end) status = fill(s, &batch, err);
+  leat_status status = next_piece(s, &ended, err);
+  if (!status && s->in.at < s->in.end) status = fill(s, &batch, err);
   if (!status && batch) status = leat_flow_emit(op, 0, batch, err);
-  if (!status && s->errors && leat_flow_rows_count(s->errors))
-    status = leat_flow_emit(op, 1, leat_flow_rows_take(s->errors), err);
-  if (ended)
-    *watermark = LEAT_FLOW_TIME_MAX;
-  else
-    leat_flow_times_mark(&p->times, s->latest, watermark);
-  if (!ended) leat_flow_times_idle(&p->times, s->piece.waits, op->worker->now, &s->idle, watermark);
-  return status;
+  return status ? status : leat_flow_text_done(&s->in, ended, watermark, wait_ms, err);
 }
 
 static void csv_free(leat_flow_op *op) {
   csv_op *s = (csv_op *)op;
-  leat_flow_lines_free(s->lines);
-  leat_flow_rows_free(s->errors);
+  leat_flow_text_deinit(&s->in);
   leat_buf_deinit(&s->scratch);
   leat__free(s);
 }
 
-static bool csv_holds(const leat_flow_op *op) {
-  const csv_op *s = (const csv_op *)op;
-  return s->at < s->end || leat_flow_lines_hold(s->lines);
-}
-
 static const leat_flow_op_class csv_class = {
-    .read = csv_read, .holds = csv_holds, .free = csv_free};
+    .read = csv_read, .holds = leat_flow_text_holds, .free = csv_free};
 
 static leat_status csv_start(const leat_flow_transform *t, leat_flow_worker *worker,
                              leat_flow_op **out, leat_error *err) {
@@ -600,11 +568,8 @@ static leat_status csv_start(const leat_flow_transform *t, leat_flow_worker *wor
   const plan *p = t->plan;
   if (status) return status;
   csv_op *s = (csv_op *)*out;
-  s->latest = LEAT_FLOW_TIME_MIN;
   s->scratch.max = SIZE_MAX / 2;
-  if (p->error_schema) status = leat_flow_rows_new(&s->errors, p->error_schema, err);
-  if (status) return status;
-  return leat_flow_lines_new(&s->lines, p->files, worker->index, worker->count, err);
+  return leat_flow_text_start(&s->in, p->files, &p->times, p->error_schema, err);
 }
 
 static const char *const csv_fields[] = {"path",      "schema", "delimiter",      "header",

@@ -11,7 +11,7 @@
 #include "flow/draft.h"
 #include "flow/op.h"
 #include "flow/row_json.h"
-#include "flow/source.h"
+#include "flow/text_op.h"
 #include "flow/values.h"
 #include "formats/json.h"
 #include "formats/number.h"
@@ -28,14 +28,9 @@ typedef struct plan {
 } plan;
 
 typedef struct json_op {
-  leat_flow_op op;
-  leat_flow_lines *lines;
-  leat_flow_piece piece;
-  const char *at, *end;  // what is left of it
-  int64_t latest;        // timestamp so far
-  int64_t idle;          // since when the pipe has nothing
-  leat_arena arena;      // of the row at hand
-  leat_flow_rows *rows, *errors;
+  leat_flow_text_op in;
+  leat_arena arena;  // of the row at hand
+  leat_flow_rows *rows;
 } json_op;
 
 static leat_str one_line(const char **at, const char *end) {
@@ -321,7 +316,7 @@ static const char *time_of(const plan *p, const value *v, int64_t *out) {
 
 // --- Reading ------------------------------------------------------------------------------------
 static leat_status put_row(json_op *s, leat_str line, int64_t *time, leat_error *err) {
-  const plan *p = s->op.transform->plan;
+  const plan *p = s->in.op.transform->plan;
   leat_json json;
   leat_json_event event;
   value *found = leat_arena_alloc(&s->arena, ((size_t)p->schema->count + 1) * sizeof *found);
@@ -339,8 +334,7 @@ static leat_status put_row(json_op *s, leat_str line, int64_t *time, leat_error 
 }
 
 static leat_status one_row(json_op *s, leat_error *err) {
-  const plan *p = s->op.transform->plan;
-  leat_str line = one_line(&s->at, s->end);
+  leat_str line = one_line(&s->in.at, s->in.end);
   leat_error why = {0};
   int64_t time;
   if (!line.len) return LEAT_OK;  // empty lines are no rows
@@ -348,63 +342,36 @@ static leat_status one_row(json_op *s, leat_error *err) {
   leat_status status = put_row(s, line, &time, &why);
   if (!status) status = leat_flow_rows_end(s->rows, time, NULL, NULL, &why);
   if (!status) {
-    if (time > s->latest) s->latest = time;
+    if (time > s->in.latest) s->in.latest = time;
     return LEAT_OK;
   }
   leat_flow_rows_drop(s->rows);
   if (status == LEAT_RESOURCE_EXHAUSTED) return leat_error_set(err, status, "%s", why.message);
-  int64_t offset = s->piece.offset + (line.ptr - s->piece.text.ptr);
-  return leat_flow_source_bad(s->errors, leat_flow_files_path(p->files, s->piece.file), offset,
-                              why.message, line, err);
-}
-
-static leat_status next_piece(json_op *s, bool *ended, leat_error *err) {
-  leat_status status = leat_flow_lines_next(s->lines, &s->piece, ended, err);
-  if (status) return status;
-  s->at = s->piece.text.ptr;
-  s->end = s->at + s->piece.text.len;
-  if (s->piece.first && s->piece.text.len >= 3 && !memcmp(s->at, "\xEF\xBB\xBF", 3)) s->at += 3;
-  return LEAT_OK;
+  return leat_flow_text_bad(&s->in, line, why.message, err);
 }
 
 static leat_status json_read(leat_flow_op *op, int64_t *watermark, int64_t *wait_ms,
                              leat_error *err) {
   json_op *s = (json_op *)op;
-  const plan *p = op->transform->plan;
-  bool ended = false;
-  leat_status status = s->at < s->end ? LEAT_OK : next_piece(s, &ended, err);
-  op->waits_for = leat_flow_lines_waits_for(s->lines);
-  if (s->piece.waits) *wait_ms = LEAT_FLOW_PIPE_WAIT_MS;
-  while (!status && s->at < s->end && leat_flow_rows_count(s->rows) < LEAT_FLOW_BATCH_ROWS)
+  bool started, ended;
+  leat_status status = leat_flow_text_next(&s->in, &started, &ended, err);
+  while (!status && s->in.at < s->in.end && leat_flow_rows_count(s->rows) < LEAT_FLOW_BATCH_ROWS)
     status = one_row(s, err);
   if (!status && leat_flow_rows_count(s->rows))
     status = leat_flow_emit(op, 0, leat_flow_rows_take(s->rows), err);
-  if (!status && s->errors && leat_flow_rows_count(s->errors))
-    status = leat_flow_emit(op, 1, leat_flow_rows_take(s->errors), err);
-  if (ended)
-    *watermark = LEAT_FLOW_TIME_MAX;
-  else
-    leat_flow_times_mark(&p->times, s->latest, watermark);
-  if (!ended) leat_flow_times_idle(&p->times, s->piece.waits, op->worker->now, &s->idle, watermark);
-  return status;
+  return status ? status : leat_flow_text_done(&s->in, ended, watermark, wait_ms, err);
 }
 
 static void json_free(leat_flow_op *op) {
   json_op *s = (json_op *)op;
-  leat_flow_lines_free(s->lines);
+  leat_flow_text_deinit(&s->in);
   leat_flow_rows_free(s->rows);
-  leat_flow_rows_free(s->errors);
   leat_arena_deinit(&s->arena);
   leat__free(s);
 }
 
-static bool json_holds(const leat_flow_op *op) {
-  const json_op *s = (const json_op *)op;
-  return s->at < s->end || leat_flow_lines_hold(s->lines);
-}
-
 static const leat_flow_op_class json_class = {
-    .read = json_read, .holds = json_holds, .free = json_free};
+    .read = json_read, .holds = leat_flow_text_holds, .free = json_free};
 
 static leat_status json_start(const leat_flow_transform *t, leat_flow_worker *worker,
                               leat_flow_op **out, leat_error *err) {
@@ -412,11 +379,9 @@ static leat_status json_start(const leat_flow_transform *t, leat_flow_worker *wo
   const plan *p = t->plan;
   if (status) return status;
   json_op *s = (json_op *)*out;
-  s->latest = LEAT_FLOW_TIME_MIN;
   status = leat_flow_rows_new(&s->rows, p->schema, err);
-  if (!status && p->error_schema) status = leat_flow_rows_new(&s->errors, p->error_schema, err);
   if (status) return status;
-  return leat_flow_lines_new(&s->lines, p->files, worker->index, worker->count, err);
+  return leat_flow_text_start(&s->in, p->files, &p->times, p->error_schema, err);
 }
 
 static const char *const json_fields[] = {"path",  "schema",         "timestamp",
