@@ -285,6 +285,16 @@ def arriving():
         _, err = flow.communicate(timeout=20)
         found = [sorted(f.read_text().splitlines()) for f in sorted(tmp.glob("out-*"))]
         report("files that keep arriving, until Ctrl-C", flow.returncode == 0 and early == 2 and found == [['{"k": "a", "n": 2}', '{"k": "b", "n": 1}']] * 3, f"{early} {found} {err}")
+        for old in tmp.glob("out-*"):
+            old.unlink()
+        (tmp / "p.yaml").write_text(text.replace("unit: s", "unit: s, idle_timeout: 0.2s"))
+        flow = subprocess.Popen([LEAT, "flow", "run", tmp / "p.yaml", "--quiet", "--threads", "1"])
+        end = time.monotonic() + 20
+        while len(list(tmp.glob("out-*"))) < 3 and time.monotonic() < end:
+            time.sleep(0.02)
+        report("files that keep arriving: without rows for so long windows close", len(list(tmp.glob("out-*"))) == 3 and flow.poll() is None, list(tmp.glob("out-*")))
+        flow.send_signal(signal.SIGINT)
+        flow.wait(timeout=20)
         (tmp / "in.jsonl").write_text('{"a": 1}\n{"a": 2}\n')
         holds("no new file for so long: the end", f"{{type: ReadFromJson, config: {{path: {tmp}/in.jsonl, watch: {{every: 20ms, until: 100ms}}}}}}", expect=[{"a": 1}, {"a": 2}])
         refused("arriving files: not there yet, and no schema", chain(f"{{type: ReadFromCsv, config: {{path: '{tmp}/no-*.csv', watch: 1s}}}}"), "no file is there yet: say schema")

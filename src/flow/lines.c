@@ -7,6 +7,7 @@
 #include "flow/lines.h"
 
 #include "base/clock.h"
+#include "base/map.h"
 #include "base/vec.h"
 #include "formats/reader.h"
 
@@ -31,6 +32,7 @@ struct leat_flow_files {
   file *files;
   bool quoted;
   const char *pattern;         // the caller's
+  leat_map known;              // paths, where they keep arriving
   int64_t every_ms, until_ms;  // of files that keep arriving; 0: they do not
 };
 
@@ -102,6 +104,7 @@ void leat_flow_files_free(leat_flow_files *files) {
   for (size_t i = 0; files->files && i < files->paths.count; i++)
     leat__free(files->files[i].quotes);
   leat__free(files->files);
+  leat_map_deinit(&files->known);
   leat_paths_deinit(&files->paths);
   leat__free(files);
 }
@@ -112,19 +115,19 @@ const char *leat_flow_files_path(const leat_flow_files *files, int index) {
 }
 
 // --- Files that keep arriving -------------------------------------------------------------------
-void leat_flow_files_watch(leat_flow_files *files, int64_t every_ms, int64_t until_ms) {
+leat_status leat_flow_files_watch(leat_flow_files *files, int64_t every_ms, int64_t until_ms,
+                                  leat_error *err) {
   files->every_ms = every_ms;
   files->until_ms = until_ms;
-  for (size_t i = 0; files->files && i < files->paths.count; i++) files->files[i].plain = false;
+  for (size_t i = 0; i < files->paths.count; i++) {
+    files->files[i].plain = false;
+    if (!leat_map_insert(&files->known, leat_str_of(files->paths.at[i]), NULL))
+      return leat__oom(err, sizeof(file));
+  }
+  return LEAT_OK;
 }
 
 bool leat_flow_files_watched(const leat_flow_files *files) { return files->every_ms > 0; }
-
-static bool is_known(const leat_flow_files *files, const char *path) {
-  for (size_t i = 0; i < files->paths.count; i++)
-    if (!strcmp(files->paths.at[i], path)) return true;
-  return false;
-}
 
 // Adds the files that are new, in order of their names.
 static leat_status add_new(leat_flow_files *files, leat_error *err) {
@@ -132,7 +135,10 @@ static leat_status add_new(leat_flow_files *files, leat_error *err) {
   leat_status status = leat_glob(files->pattern, &now, err);
   if (status == LEAT_NOT_FOUND) status = LEAT_OK;
   for (size_t i = 0; !status && i < now.count; i++) {
-    if (is_known(files, now.at[i])) continue;
+    bool made = false;
+    if (!leat_map_insert(&files->known, leat_str_of(now.at[i]), &made))
+      status = leat__oom(err, sizeof(file));
+    if (status || !made) continue;
     file *more = leat__realloc(files->files, (files->paths.count + 1) * sizeof *more);
     if (more) files->files = more;
     if (!more || !leat_vec_push(&files->paths, now.at[i])) {
@@ -150,11 +156,12 @@ static leat_status wait_for_files(leat_flow_lines *l, leat_flow_piece *piece, bo
   leat_flow_files *files = l->files;
   int64_t now = leat_clock_ns();
   if (!l->new_ns) l->new_ns = now;
-  piece->waits = now < l->look_ns;
-  if (piece->waits) return LEAT_OK;
+  piece->waits = true;
+  if (now < l->look_ns) return LEAT_OK;
   leat_status status = add_new(files, err);
   l->look_ns = now + files->every_ms * 1000000;
-  if (l->file < leat_flow_files_count(files))
+  piece->waits = l->file >= leat_flow_files_count(files);
+  if (!piece->waits)
     l->new_ns = now;
   else
     *ended = files->until_ms && now - l->new_ns >= files->until_ms * 1000000;

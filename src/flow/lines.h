@@ -30,7 +30,8 @@ leat_status leat_flow_files_new(leat_flow_files **out, const char *pattern, bool
 // read by the first worker, each file once; it must be there whole (renamed to its name). until_ms:
 // the end, when none has come for so long; 0: there is none. Before any lines are made. NOT_FOUND
 // of leat_flow_files_new then means none yet: `files` is good.
-void leat_flow_files_watch(leat_flow_files *files, int64_t every_ms, int64_t until_ms);
+leat_status leat_flow_files_watch(leat_flow_files *files, int64_t every_ms, int64_t until_ms,
+                                  leat_error *err);
 bool leat_flow_files_watched(const leat_flow_files *files);
 void leat_flow_files_free(leat_flow_files *files);  // NULL allowed
 int leat_flow_files_count(const leat_flow_files *files);

@@ -38,7 +38,7 @@ static leat_status read_watch(const leat_flow_transform *t, const leat_yaml_node
   if (status) return status;
   if (every_ms < 1 || until_ms < 0)
     return leat_flow_fail(t, node, err, "expected durations of a millisecond or more");
-  return leat_flow_files_watch(files, every_ms, until_ms), LEAT_OK;
+  return leat_flow_files_watch(files, every_ms, until_ms, err);
 }
 
 leat_status leat_flow_source_files(leat_flow *flow, const leat_flow_transform *t, bool quotes,
