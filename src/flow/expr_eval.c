@@ -38,8 +38,9 @@ struct leat_flow_eval {
   result *results;
   int count;
   const leat_flow_expr *const *exprs;  // copied
-  leat_flow_fused *graph;              // NULL: none of them
-  bool done;                           // by the graph, in the last run
+  leat_flow_fused *graph;              // NULL: none of them, or not asked for yet
+  bool asked;
+  bool done;  // by the graph, in the last run
   leat_arena arena, texts, messages;
   LEAT_VEC(regex_t *) regexes;
   const leat_flow_batch *batch;
@@ -113,29 +114,18 @@ static leat_status make_part(leat_flow_eval *e, const leat_flow_expr *x, part **
   return x->kind == EXPR_CALL && x->fn->regex ? make_regex(e, p, err) : LEAT_OK;
 }
 
-static leat_status make_graph(leat_flow_eval *e, const leat_flow_expr *const *exprs,
-                              leat_error *err) {
-  size_t count = (size_t)e->count;
-  e->exprs = leat_arena_copy(&e->arena, exprs, count * sizeof *exprs);
-  bool *taken = leat_arena_alloc(&e->arena, count + 1);
-  if (!e->exprs || !taken) return leat__oom(err, count * sizeof *exprs);
-  leat_status status = leat__fused_new(&e->graph, e->exprs, e->count, taken, err);
-  for (size_t i = 0; !status && i < count; i++) e->results[i].fused = taken[i];
-  return status;
-}
-
 leat_status leat_flow_eval_new(leat_flow_eval **out, const leat_flow_expr *const *exprs, int count,
                                leat_error *err) {
   leat_flow_eval *e = leat__calloc(1, sizeof *e);
   if (!e) return leat__oom(err, sizeof *e);
   e->count = count;
   e->results = leat_arena_alloc(&e->arena, ((size_t)count + 1) * sizeof *e->results);
-  leat_status status = e->results ? LEAT_OK : leat__oom(err, sizeof *e->results);
+  e->exprs = leat_arena_copy(&e->arena, exprs, (size_t)count * sizeof *exprs);
+  leat_status status = e->results && e->exprs ? LEAT_OK : leat__oom(err, sizeof *e->results);
   for (int i = 0; !status && i < count; i++) {
     e->results[i].field = leat_flow_expr_field(exprs[i]);
     status = make_part(e, exprs[i], &e->results[i].root, err);
   }
-  if (!status) status = make_graph(e, exprs, err);
   if (status) return leat_flow_eval_free(e), status;
   return *out = e, LEAT_OK;
 }
@@ -754,8 +744,21 @@ static bool begin_run(leat_flow_eval *e, const leat_flow_batch *batch) {
   return true;
 }
 
+// Of the first batch that is worth it: many an eval never sees one.
+static leat_status make_graph(leat_flow_eval *e, leat_error *err) {
+  bool *taken = leat_arena_alloc(&e->arena, (size_t)e->count + 1);
+  if (!taken) return leat__oom(err, (size_t)e->count);
+  leat_status status = leat__fused_new(&e->graph, e->exprs, e->count, taken, err);
+  for (int i = 0; !status && i < e->count; i++) e->results[i].fused = taken[i];
+  return e->asked = !status, status;
+}
+
 leat_status leat_flow_eval_run(leat_flow_eval *e, const leat_flow_batch *batch,
                                leat_flow_column *out, leat_error *err) {
+  bool many = batch->rows >= LEAT_FLOW_FUSED_LEAST;
+  for (int k = 0; k < e->count; k++) out[k] = (leat_flow_column){0};
+  leat_status status = many && !e->asked ? make_graph(e, err) : LEAT_OK;
+  if (status) return status;
   leat_flow_block *block = begin_run(e, batch) ? leat_flow_block_new() : NULL;
   if (!block) return leat__oom(err, (size_t)batch->rows);
   for (int k = 0; k < e->count; k++) {
@@ -767,8 +770,7 @@ leat_status leat_flow_eval_run(leat_flow_eval *e, const leat_flow_batch *batch,
     else
       begin_column(e, r->root, block, &out[k]);
   }
-  e->done = !e->no_memory && e->graph && batch->rows >= LEAT_FLOW_FUSED_LEAST &&
-            leat__fused_run(e->graph, batch, out);
+  e->done = !e->no_memory && e->graph && many && leat__fused_run(e->graph, batch, out);
   if (!e->no_memory) run_slices(e, out);
   for (int k = 0; k < e->count; k++)
     if (!shares(&e->results[k]) && !is_nested_field(&e->results[k]))
