@@ -346,6 +346,7 @@ def groups():
     refused("Join: a name twice", join("{equalities: k, type: inner, fields: {A: [k], B: [k]}}"), "there is a field 'k' already; rename one of them")
     refused("Join: inputs without names", join("{equalities: k, type: inner}", "[A, B]"), "inputs need names")
     refused("CoGroupByKey: a key is missing", join("{equalities: k, type: inner}").replace("type: Join", "type: CoGroupByKey").replace("{equalities: k, type: inner}", "{group_by: {A: k}}"), "by which field of 'B'?")
+    refused("CoGroupByKey: a key of an input that is not there", join("{equalities: k, type: inner}").replace("type: Join", "type: CoGroupByKey").replace("{equalities: k, type: inner}", "{group_by: {A: k, B: k, C: k}}"), "no input 'C'")
 
 
 def errors():

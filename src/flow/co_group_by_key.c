@@ -64,11 +64,21 @@ static const leat_yaml_node *of_input(const leat_yaml_node *by, leat_str tag) {
   return NULL;
 }
 
+static bool is_input(const leat_flow_transform *t, const plan *p, leat_str tag) {
+  for (size_t i = 0; i < t->inputs.count; i++)
+    if (leat_str_eq(p->tags[i], tag)) return true;
+  return false;
+}
+
 static leat_status read_keys(leat_flow *flow, const leat_flow_transform *t, plan *p,
                              const int ***out, leat_error *err) {
   const leat_yaml_node *by = t->config ? leat_yaml_get(t->config, "group_by") : NULL;
   const int **keys = *out = leat_arena_alloc(&flow->arena, t->inputs.count * sizeof *keys);
   if (!keys) return leat__oom(err, sizeof *keys);
+  for (size_t i = 0; by && by->kind == LEAT_YAML_MAPPING && i < by->count; i++)
+    if (!is_input(t, p, by->keys[i]->text))
+      return leat_flow_fail(t, by->keys[i], err, "no input '" LEAT_STR_FMT "'",
+                            LEAT_STR_ARG(by->keys[i]->text));
   if (!by) return leat_flow_fail(t, NULL, err, "expected group_by: FIELD, or {INPUT: FIELD, ...}");
   for (size_t i = 0; i < t->inputs.count; i++) {
     const leat_yaml_node *node = of_input(by, p->tags[i]);

@@ -3,6 +3,7 @@
 #include "flow/exchange.h"
 
 #include "base/map.h"
+#include "flow/words.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -173,17 +174,10 @@ static uint64_t mix(uint64_t h) {  // splitmix64's
   return h ^ (h >> 31);
 }
 
-// Up to 16 bytes by two loads: 64 bytes behind a column's text may be read.
 static inline uint64_t hash_text(leat_str text) {
   uint64_t words[2] = {0, 0};
   if (text.len > 16) return leat__hash_bytes(text.ptr, text.len);
-  if (text.len) memcpy(words, text.ptr, sizeof words);
-  if (text.len <= 8) {
-    words[0] &= text.len == 8 ? UINT64_MAX : (UINT64_C(1) << 8 * text.len) - 1;
-    words[1] = 0;
-  } else if (text.len < 16) {
-    words[1] &= (UINT64_C(1) << (8 * text.len - 64)) - 1;
-  }
+  if (text.len) leat_flow_words(text, words);
   return words[0] * 0x9E3779B97F4A7C15 ^ mix(words[1] + text.len);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "flow/row_bytes.h"
+#include "flow/words.h"
 
 #include <string.h>
 
@@ -125,20 +126,11 @@ void leat_flow_keys_forget(leat_flow_keys *k, int32_t id) {
 }
 
 // --- Rows ---------------------------------------------------------------------------------------
-// The first `length` bytes of 16 are what is read of it from [16 - length] on.
-static const uint8_t masks[32] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-                                  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-
 static inline void words_of(leat_str bytes, uint64_t words[2]) {  // 16 bytes can be read
-  uint64_t mask[2];
-  if (bytes.len > 16) {
+  if (bytes.len <= 16)
+    leat_flow_words(bytes, words);
+  else
     words[0] = leat__hash_bytes(bytes.ptr, bytes.len), words[1] = 0;
-    return;
-  }
-  memcpy(words, bytes.ptr, 16);
-  memcpy(mask, masks + 16 - bytes.len, 16);
-  words[0] &= mask[0];
-  words[1] &= mask[1];
 }
 
 enum { AHEAD = 64 };  // rows whose slots are asked for before they are looked at
