@@ -151,6 +151,7 @@ def refused():
     says("an input that is not there", "{model: job, fields: {hours_per_weak: hours}}", "no input 'hours_per_weak'; did you mean 'hours_per_week'?")
     says("a field of another type", "{model: job, fields: {hours_per_week: race}}", "field 'race' is a string, the model's 'hours_per_week' takes numbers (f32)")
     says("another signature", "{model: job, signature: serve}", "the model has no signature 'serve', it has")
+    says("another setting of the handler", "{model_handler: {type: Leat, config: {modle: x}}}", "no setting of the handler 'modle'; did you mean 'model'?")
     says("another handler", "{model_handler: {type: SklearnNumpy}}", "expected model_handler: {type: Leat")
     says("a field of its config", "{modal: job}", "did you mean 'model'?")
     shutil.copytree(tmp / "job", tmp / "job [1]")

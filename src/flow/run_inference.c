@@ -17,7 +17,7 @@ typedef struct plan {
 
 static leat_status read_handler(const leat_flow_transform *t, const leat_yaml_node **config,
                                 leat_error *err) {
-  static const char *const known[] = {"model", "signature"};
+  static const char *const known[] = {"model", "signature", NULL};
   const leat_yaml_node *handler = leat_yaml_get(*config, "model_handler");
   if (!handler) return LEAT_OK;
   if (leat_yaml_get(*config, "model") || leat_yaml_get(*config, "signature"))
@@ -28,12 +28,7 @@ static leat_status read_handler(const leat_flow_transform *t, const leat_yaml_no
                           "expected model_handler: {type: Leat, config: {model: DIR}}; models of "
                           "others are brought in by `leat convert`");
   *config = leat_yaml_get(handler, "config");
-  for (size_t i = 0; *config && i < (*config)->count; i++)
-    if ((*config)->kind == LEAT_YAML_MAPPING &&
-        !leat_str_eq((*config)->keys[i]->text, leat_str_of(known[0])) &&
-        !leat_str_eq((*config)->keys[i]->text, leat_str_of(known[1])))
-      return leat_flow_fail(t, (*config)->keys[i], err, "expected model or signature");
-  return LEAT_OK;
+  return leat_flow_known(t, *config, "setting of the handler", known, err);
 }
 
 static leat_status load(const leat_flow_transform *t, plan *p, const leat_yaml_node *node,
